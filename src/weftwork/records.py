@@ -1,0 +1,514 @@
+"""The thread: small signed records, each of which names its parents.
+
+::
+
+    Request ─▶ Receipt ─▶ Voucher                       a fee needs a receipt
+                  └─────▶ Score ─▶ Weights ─▶ Closing ─▶ Payment   emission needs a score
+
+A record is frozen. Its id is its EIP-712 struct hash; its signature is over the EIP-712 digest under the full
+domain (name, version, chain id, verifying contract), so one signature verifies here and in a contract.
+A record that breaks the order above cannot be constructed. Source: EIP-712; encoders are built once a class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from weftwork import units
+from weftwork.errors import BadRecord, BadSignature
+from weftwork.units import Digest
+
+_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_CURVE_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+NO_ADDRESS = "0x" + "00" * 20
+
+
+def _address_bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def checksum_address(raw: bytes | str) -> str:
+    """EIP-55 form of a 20-byte address."""
+    low = raw.hex() if isinstance(raw, bytes) else raw.lower().removeprefix("0x")
+    if len(low) != 40:
+        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw))
+    try:
+        bytes.fromhex(low)
+    except ValueError as error:
+        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw)) from error
+    marks = units.keccak(low.encode()).hex()
+    return "0x" + "".join(c.upper() if m >= "8" else c for c, m in zip(low, marks, strict=False))
+
+
+# One EIP-712 word of each solidity type that a record uses.
+_WORD: dict[str, Callable[[Any], bytes]] = {
+    "address": lambda v: b"\0" * 12 + _address_bytes(v),
+    "bytes32": bytes,
+    "bool": lambda v: b"\0" * 31 + (b"\1" if v else b"\0"),
+    "string": lambda v: units.keccak(v.encode()),
+    "uint16[]": lambda v: units.keccak(b"".join(n.to_bytes(32, "big") for n in v)),
+}
+for _bits in (8, 16, 32, 64, 256):
+    _WORD[f"uint{_bits}"] = lambda v: int.to_bytes(v, 32, "big")
+
+
+def _check_uint(bits: int) -> Callable[[str, Any], Any]:
+    top = 1 << bits
+
+    def check(name: str, value: Any) -> int:
+        if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 78:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < top:
+            raise BadRecord(f"{name} is not a whole number of {bits} bits", value=repr(value)[:80])
+        return int(value)
+
+    return check
+
+
+def _check_address(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise BadRecord(f"{name} is not an address", value=repr(value)[:80])
+    return checksum_address(value)
+
+
+def _check_digest(name: str, value: Any) -> Digest:
+    if type(value) is Digest:
+        return value
+    if not isinstance(value, (bytes, str)):
+        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80])
+    try:
+        return Digest(value)
+    except Exception as error:
+        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80]) from error
+
+
+def _check_bool(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadRecord(f"{name} is not true or false", value=repr(value)[:80])
+    return value
+
+
+def _check_row(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > 65_536:
+        raise BadRecord(f"{name} is not a list of whole numbers", value=repr(value)[:80])
+    check = _check_uint(16)
+    return tuple(check(name, item) for item in value)
+
+
+_CHECK: dict[str, Callable[[str, Any], Any]] = {
+    "address": _check_address,
+    "bytes32": _check_digest,
+    "bool": _check_bool,
+    "uint16[]": _check_row,
+}
+for _bits in (8, 16, 32, 64, 256):
+    _CHECK[f"uint{_bits}"] = _check_uint(_bits)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 53:
+        return str(int(value))
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The EIP-712 domain that a signature is bound to."""
+
+    chain_id: int
+    contract: str
+    name: str = "Weftwork"
+    version: str = "1"
+    _separator: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contract", _check_address("contract", self.contract))
+        words = (
+            units.keccak(_DOMAIN_TYPE),
+            units.keccak(self.name.encode()),
+            units.keccak(self.version.encode()),
+            self.chain_id.to_bytes(32, "big"),
+            _WORD["address"](self.contract),
+        )
+        object.__setattr__(self, "_separator", units.keccak(b"".join(words)))
+
+    @property
+    def separator(self) -> bytes:
+        """The domain separator: 32 bytes."""
+        return self._separator
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """The domains of one network: which contract each kind of record is bound to."""
+
+    chain_id: int
+    identity: str
+    channels: str
+    epochs: str
+    _made: dict[str, Domain] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def of(self, kind: str) -> Domain:
+        """The domain of records of ``kind``: channels for vouchers, epochs for closings, else identity."""
+        made = self._made.get(kind)
+        if made is None:
+            contract = {"voucher": self.channels, "closing": self.epochs}.get(kind, self.identity)
+            made = self._made[kind] = Domain(self.chain_id, contract)
+        return made
+
+
+KINDS: dict[str, type[Record]] = {}
+
+
+class Record:
+    """Base of all records: fields by EIP-712 type, id, parents, JSON in and out."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    fields: ClassVar[tuple[tuple[str, str], ...]]
+    parent_fields: ClassVar[tuple[str, ...]] = ()
+    type_hash: ClassVar[bytes]
+    _encode: ClassVar[tuple[tuple[str, Callable[[Any], bytes]], ...]]
+    _checks: ClassVar[tuple[tuple[str, Callable[[str, Any], Any]], ...]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "fields" in cls.__dict__:
+            cls._encode = tuple((name, _WORD[typ]) for name, typ in cls.fields)
+            cls._checks = tuple((name, _CHECK[typ]) for name, typ in cls.fields)
+            KINDS[cls.kind] = cls
+
+    @classmethod
+    def encode_type(cls) -> str:
+        """The EIP-712 type string, as it is hashed and as contracts spell it."""
+        inner = ",".join(f"{typ} {name}" for name, typ in cls.fields)
+        return f"{cls.kind.capitalize()}({inner})"
+
+    def __post_init__(self) -> None:
+        for name, check in self._checks:
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+        for name in self.parent_fields:
+            if getattr(self, name) == units.ZERO:
+                raise BadRecord(
+                    f"a {self.kind} needs its parent: {name} is zero",
+                    value=name,
+                    hint="take the id of the record that this one follows from",
+                )
+        self.check()
+
+    def check(self) -> None:
+        """Rules of the kind beyond its fields' types; raises :class:`BadRecord`."""
+
+    @property
+    def id(self) -> Digest:
+        """EIP-712 struct hash of this record: its name on the thread."""
+        cls = type(self)
+        try:
+            type_hash = cls.type_hash
+        except AttributeError:
+            type_hash = cls.type_hash = units.keccak(cls.encode_type().encode())
+        words = [type_hash]
+        words += [word(getattr(self, name)) for name, word in cls._encode]
+        return Digest(units.keccak(b"".join(words)))
+
+    @property
+    def parents(self) -> tuple[Digest, ...]:
+        """Ids of the records that this one follows from."""
+        return tuple(getattr(self, name) for name in self.parent_fields)
+
+    def digest(self, domain: Domain) -> bytes:
+        """The 32 bytes that are signed: ``keccak(0x1901 ++ separator ++ id)``."""
+        return units.keccak(b"\x19\x01" + domain.separator + self.id)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object: ``kind``, then the fields; digests as hex, numbers of 2**53 and more as text."""
+        out: dict[str, Any] = {"kind": self.kind}
+        for name, _ in self.fields:
+            out[name] = _plain(getattr(self, name))
+        return out
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """The record of a plain object; raises :class:`BadRecord` naming the field that is wrong."""
+        if not isinstance(data, Mapping):
+            raise BadRecord("a record is a JSON object", value=type(data).__name__)
+        kind = data.get("kind")
+        found = KINDS.get(kind) if isinstance(kind, str) else None
+        if found is None or not issubclass(found, cls):
+            raise BadRecord(f"{kind!r} is no kind of record expected here", value=repr(kind)[:80])
+        names = [name for name, _ in found.fields]
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise BadRecord(f"a {kind} lacks {', '.join(missing)}", value=missing[0])
+        unknown = set(data) - {"kind", *names}
+        if unknown:
+            raise BadRecord(
+                f"a {kind} has no field {sorted(map(str, unknown))[0]}", value=str(min(map(str, unknown)))
+            )
+        return found(**{name: data[name] for name in names})
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed (and so another id)."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Record):
+    """Work asked for: who asks, on which subnet, for what content (salted digest), at most at what price."""
+
+    kind = "request"
+    fields = (
+        ("requester", "address"),
+        ("subnet", "uint64"),
+        ("content", "bytes32"),
+        ("max_price", "uint256"),
+        ("time", "uint64"),
+        ("expiry", "uint64"),
+        ("nonce", "bytes32"),
+    )
+    requester: str
+    subnet: int
+    content: Digest
+    max_price: int
+    time: int
+    expiry: int
+    nonce: Digest
+
+    def check(self) -> None:
+        if self.expiry < self.time:
+            raise BadRecord("a request expires after it is made", value=self.expiry)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Record):
+    """Work done for a request: salted digest of the output so far, engine, tokens, and the amount now due.
+
+    ``sequence`` counts the receipts of one request from 0; ``price`` is cumulative; ``final`` ends it.
+    """
+
+    kind = "receipt"
+    parent_fields = ("request",)
+    fields = (
+        ("request", "bytes32"),
+        ("worker", "address"),
+        ("output", "bytes32"),
+        ("engine", "bytes32"),
+        ("input_tokens", "uint64"),
+        ("output_tokens", "uint64"),
+        ("price", "uint256"),
+        ("sequence", "uint64"),
+        ("final", "bool"),
+        ("time", "uint64"),
+    )
+    request: Digest
+    worker: str
+    output: Digest
+    engine: Digest
+    input_tokens: int
+    output_tokens: int
+    price: int
+    sequence: int
+    final: bool
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher(Record):
+    """A promise to pay, cumulative within one channel; its parent is the receipt that it pays."""
+
+    kind = "voucher"
+    parent_fields = ("receipt",)
+    fields = (("channel", "bytes32"), ("cumulative", "uint256"), ("receipt", "bytes32"))
+    channel: Digest
+    cumulative: int
+    receipt: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Score(Record):
+    """A validator's judgement of one receipt, in millionths; sealed until its weights are revealed."""
+
+    kind = "score"
+    parent_fields = ("receipt",)
+    fields = (
+        ("receipt", "bytes32"),
+        ("validator", "address"),
+        ("subnet", "uint64"),
+        ("epoch", "uint64"),
+        ("uid", "uint16"),
+        ("value", "uint32"),
+        ("evidence", "bytes32"),
+    )
+    receipt: Digest
+    validator: str
+    subnet: int
+    epoch: int
+    uid: int
+    value: int
+    evidence: Digest
+
+    def check(self) -> None:
+        if self.value > 1_000_000:
+            raise BadRecord("a score is at most 1_000_000 millionths", value=self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights(Record):
+    """A validator's weights of one epoch; ``scores`` is the Merkle root of the scores behind them."""
+
+    kind = "weights"
+    parent_fields = ("scores",)
+    fields = (
+        ("validator", "address"),
+        ("subnet", "uint64"),
+        ("epoch", "uint64"),
+        ("uids", "uint16[]"),
+        ("values", "uint16[]"),
+        ("scores", "bytes32"),
+    )
+    validator: str
+    subnet: int
+    epoch: int
+    uids: tuple[int, ...]
+    values: tuple[int, ...]
+    scores: Digest
+
+    def check(self) -> None:
+        if len(self.uids) != len(self.values):
+            raise BadRecord("weights have a value for each uid", value=len(self.values))
+        if any(a >= b for a, b in zip(self.uids, self.uids[1:], strict=False)):
+            raise BadRecord("the uids of weights ascend, each once", value=len(self.uids))
+
+
+@dataclass(frozen=True, slots=True)
+class Closing(Record):
+    """The result of one epoch, a function of public data; ``claims`` is the Merkle root of what is paid."""
+
+    kind = "closing"
+    fields = (
+        ("subnet", "uint64"),
+        ("epoch", "uint64"),
+        ("snapshot", "bytes32"),
+        ("params", "bytes32"),
+        ("previous", "bytes32"),
+        ("bonds", "bytes32"),
+        ("pot", "uint256"),
+        ("payout", "uint256"),
+        ("claims", "bytes32"),
+    )
+    subnet: int
+    epoch: int
+    snapshot: Digest
+    params: Digest
+    previous: Digest
+    bonds: Digest
+    pot: int
+    payout: int
+    claims: Digest
+
+    def check(self) -> None:
+        if self.payout > self.pot:
+            raise BadRecord("a closing never pays out more than the pot", value=str(self.payout))
+
+
+@dataclass(frozen=True, slots=True)
+class Payment(Record):
+    """Emission or validators' fees paid under a closing, by its Merkle leaf ``index``."""
+
+    kind = "payment"
+    parent_fields = ("closing",)
+    fields = (
+        ("closing", "bytes32"),
+        ("index", "uint64"),
+        ("claim", "uint8"),
+        ("agent", "uint256"),
+        ("account", "address"),
+        ("amount", "uint256"),
+    )
+    closing: Digest
+    index: int
+    claim: int
+    agent: int
+    account: str
+    amount: int
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed(Generic[R]):
+    """A record with the 65-byte signature (r, s, v) of whoever answers for it."""
+
+    record: R
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.signature) != 65:
+            raise BadSignature("a signature has 65 bytes", value=len(self.signature))
+
+    @property
+    def id(self) -> Digest:
+        """Id of the record."""
+        return self.record.id
+
+    def signer(self, domain: Domain) -> str:
+        """The address that signed, in EIP-55 form; refuses malleable (high-s) signatures."""
+        return recover_signer(self.record.digest(domain), self.signature)
+
+    def require_signer(self, domain: Domain, address: str) -> Self:
+        """This record, if ``address`` signed it; else :class:`BadSignature`."""
+        found = self.signer(domain)
+        if found != address and found.lower() != address.lower():
+            raise BadSignature(f"a {self.record.kind} was signed by {found}, not by {address}", value=found)
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The record's object with ``id`` and ``signature`` added."""
+        return {**self.record.to_json(), "id": str(self.record.id), "signature": "0x" + self.signature.hex()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Signed[Any]:
+        """A signed record of a plain object; an ``id`` that differs from the recomputed one is refused."""
+        if not isinstance(data, Mapping):
+            raise BadRecord("a record is a JSON object", value=type(data).__name__)
+        rest = dict(data)
+        text = rest.pop("signature", None)
+        named = rest.pop("id", None)
+        record: Record = Record.from_json(rest)
+        if named is not None and named != str(record.id):
+            raise BadRecord(f"the {record.kind} does not hash to the id it carries", value=str(named)[:80])
+        if not isinstance(text, str):
+            raise BadRecord(f"the {record.kind} is not signed", value=record.kind)
+        try:
+            raw = bytes.fromhex(text.removeprefix("0x"))
+        except ValueError as error:
+            raise BadRecord("a signature is 130 hexadecimal digits", value=text[:80]) from error
+        return Signed(record, raw)
+
+
+def sign_digest(key: Any, digest: bytes) -> bytes:
+    """65-byte recoverable signature (r, s, v in 27, 28) of ``digest`` by a ``coincurve.PrivateKey``."""
+    raw: bytes = key.sign_recoverable(digest, hasher=None)
+    return raw[:64] + bytes([27 + raw[64]])
+
+
+def recover_signer(digest: bytes, signature: bytes) -> str:
+    """The EIP-55 address whose key made ``signature`` over ``digest``; raises :class:`BadSignature`."""
+    from coincurve import PublicKey
+
+    v = signature[64]
+    if v not in (27, 28) or int.from_bytes(signature[32:64], "big") > _CURVE_HALF:
+        raise BadSignature("a signature has v of 27 or 28 and a low s", value=v)
+    try:
+        public = PublicKey.from_signature_and_message(signature[:64] + bytes([v - 27]), digest, hasher=None)
+    except Exception as error:
+        raise BadSignature("the signature recovers no key", value=signature.hex()[:16]) from error
+    return checksum_address(units.keccak(public.format(compressed=False)[1:])[-20:])

@@ -1,0 +1,155 @@
+"""Typed amounts and ids: unlike ones do not add.
+
+Money is a whole number of the smallest unit (1 WEFT = 10**18). Names say how they round:
+``mul_down`` floors, ``div_up`` ceils; rounding favours the pool.
+"""
+
+from __future__ import annotations
+
+import secrets
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self
+
+from eth_hash.auto import keccak as _keccak
+
+from weftwork.errors import BadUnit
+
+WAD = 10**18
+BPS = 10_000
+U16 = 65_535
+
+
+def keccak(data: bytes) -> bytes:
+    """Keccak-256 of ``data``: 32 bytes (the hash of the EVM, not NIST's SHA-3)."""
+    digest: bytes = _keccak(data)
+    return digest
+
+
+class Unit(int):
+    """A whole number of one kind; sums and comparisons of unlike kinds raise :class:`BadUnit`."""
+
+    __slots__ = ()
+    low = 0
+    high: int | None = None
+
+    def __new__(cls, value: int = 0) -> Self:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadUnit(f"a {cls.__name__} is a whole number, not {type(value).__name__}", value=value)
+        if value < cls.low or (cls.high is not None and value > cls.high):
+            raise BadUnit(f"{value} is outside the range of a {cls.__name__}", value=int(value))
+        return int.__new__(cls, value)
+
+    def _like(self, other: Any) -> int:
+        if isinstance(other, Unit) and type(other) is not type(self):
+            raise BadUnit(
+                f"a {type(self).__name__} and a {type(other).__name__} do not add", value=int(other)
+            )
+        if not isinstance(other, int):
+            raise BadUnit(f"a {type(self).__name__} does not add to {type(other).__name__}", value=other)
+        return int(other)
+
+    def __add__(self, other: int) -> Self:
+        return type(self)(int(self) + self._like(other))
+
+    def __radd__(self, other: int) -> Self:
+        return type(self)(self._like(other) + int(self))
+
+    def __sub__(self, other: int) -> Self:
+        return type(self)(int(self) - self._like(other))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({int(self)})"
+
+
+class Wad(Unit):
+    """An amount of a token in its smallest unit, 18 decimals."""
+
+    __slots__ = ()
+    high = 2**256 - 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``"12.5"`` to 12.5 * 10**18; refuses more than 18 decimals rather than round."""
+        try:
+            value = Decimal(text.strip().replace("_", "")) * WAD
+        except InvalidOperation as error:
+            raise BadUnit(f"{text!r} is not an amount", value=text, hint="write it as 12.5") from error
+        if not value.is_finite() or value != value.to_integral_value():
+            raise BadUnit(f"{text!r} has more than 18 decimals", value=text)
+        return cls(int(value))
+
+    def format(self, places: int = 6) -> str:
+        """The amount for people, in whole tokens, cut (not rounded) to ``places`` decimals."""
+        whole, rest = divmod(int(self), WAD)
+        cut = f"{rest:018d}"[:places].rstrip("0")
+        return f"{whole:,}.{cut}" if cut else f"{whole:,}"
+
+    def mul_down(self, bps: Bps) -> Wad:
+        """``floor(self * bps / 10_000)``."""
+        return Wad(int(self) * int(bps) // BPS)
+
+    def mul_up(self, bps: Bps) -> Wad:
+        """``ceil(self * bps / 10_000)``."""
+        return Wad(-(-int(self) * int(bps) // BPS))
+
+
+class Bps(Unit):
+    """A share in hundredths of a percent, 0 to 10_000."""
+
+    __slots__ = ()
+    high = BPS
+
+
+class Uid(Unit):
+    """A neuron's place in its subnet, 0 to 65_535."""
+
+    __slots__ = ()
+    high = U16
+
+
+class EpochNo(Unit):
+    """The number of an epoch of one subnet, from 0."""
+
+    __slots__ = ()
+    high = 2**64 - 1
+
+
+class Digest(bytes):
+    """A 32-byte hash; prints as ``0x`` and 64 hexadecimal digits."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: bytes | str = bytes(32)) -> Self:
+        if isinstance(value, str):
+            try:
+                value = bytes.fromhex(value.removeprefix("0x"))
+            except ValueError as error:
+                raise BadUnit("a digest is 64 hexadecimal digits", value=value) from error
+        if len(value) != 32:
+            raise BadUnit(f"a digest has 32 bytes, not {len(value)}", value=value.hex())
+        return bytes.__new__(cls, value)
+
+    def __str__(self) -> str:
+        return "0x" + self.hex()
+
+    def __repr__(self) -> str:
+        return f"Digest({self})"
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Keccak-256 of ``data``."""
+        return cls(keccak(data))
+
+
+ZERO = Digest(bytes(32))
+
+
+def salt_content(content: bytes, salt: bytes | None = None) -> tuple[Digest, bytes]:
+    """Digest of private content with a 128-bit salt kept beside it, so that a short text cannot be guessed.
+
+    Returns ``(keccak(salt ++ content), salt)``; a missing salt is drawn from the system's generator.
+    """
+    salt = secrets.token_bytes(16) if salt is None else salt
+    if len(salt) != 16:
+        raise BadUnit(f"a salt has 16 bytes, not {len(salt)}", value=salt.hex())
+    return Digest(keccak(salt + content)), salt
