@@ -1,0 +1,1 @@
+"""What the contract tests share: an EVM without blocks, accounts with keys, typed-data signatures."""
