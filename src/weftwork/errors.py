@@ -7,15 +7,22 @@
     │   ├── BadRecord              a record of the thread is malformed
     │   ├── BadSignature           a signature does not match its signer
     │   ├── BadUnit                amounts or ids of unlike units met
-    │   └── BadConfig              a setting is missing or wrong
+    │   ├── BadConfig              a setting is missing or wrong
+    │   └── BadCase                a conformance file is malformed at a named place
     ├── Refused                    understood, and not done
     │   ├── Unpaid                 the work is not covered by a voucher
     │   ├── Replayed               this message was seen before
+    │   ├── Exploitable            parameters that let one participant take what is others'
     │   └── LimitExceeded          a size, time or rate limit was reached
     ├── NotFound                   nothing of that name or id is known here
     ├── Unavailable                a part of the network cannot be reached now
     │   └── ExtraMissing           an optional part of the package is not installed
     ├── LedgerError                the ledger refused, reverted or is broken
+    │   ├── RpcError               a JSON-RPC error: Reverted, TransactionRejected (NonceTooLow, InsufficientFunds)
+    │   ├── LedgerUnavailable      the node cannot be reached
+    │   ├── LedgerInUse            another process has this ledger open
+    │   ├── LedgerCorrupt          the file is no ledger, or damaged
+    │   └── ArtifactMissing        no compiled contract of that name
     ├── StoreError                 the record store is broken
     └── VerifyError                a recomputation differs from what was recorded
 
@@ -85,6 +92,13 @@ class BadConfig(BadInput):
     code = "input.config"
 
 
+class BadCase(BadInput):
+    """A conformance file is malformed; the sentence names the case, the step and the field."""
+
+    code = "input.case"
+    hint = "the format weft-yuma/1 is described in docs/yuma.md"
+
+
 class Refused(WeftError):
     """The request was understood and is not done."""
 
@@ -115,6 +129,13 @@ class LimitExceeded(Refused):
     status = 429
 
 
+class Exploitable(Refused):
+    """These parameters would let one participant take what belongs to others."""
+
+    code = "refused.exploitable"
+    hint = "use yuma 3, or a bonds penalty of 65535 (1.0)"
+
+
 class NotFound(WeftError):
     """Nothing of that name or id is known here."""
 
@@ -140,6 +161,82 @@ class LedgerError(WeftError):
 
     code = "ledger"
     status = 502
+
+
+class RpcError(LedgerError):
+    """A JSON-RPC call was answered with an error; ``rpc_code`` and ``data`` are the answer's."""
+
+    code = "ledger.rpc"
+
+    def __init__(
+        self, rpc_code: int, sentence: str, data: Any = None, *, value: Any = None, hint: str | None = None
+    ) -> None:
+        super().__init__(sentence, value=value, hint=hint)
+        self.rpc_code = rpc_code
+        self.data = data
+
+
+class Reverted(RpcError):
+    """A contract refused; ``reason`` is its own sentence, ``data`` the raw revert data as 0x-hex."""
+
+    code = "ledger.reverted"
+    status = 409
+
+    def __init__(self, reason: str, data: str = "0x", *, value: Any = None, hint: str | None = None) -> None:
+        sentence = f"execution reverted: {reason}" if reason else "execution reverted"
+        super().__init__(3, sentence, data, value=value, hint=hint)
+        self.reason = reason
+
+
+class TransactionRejected(RpcError):
+    """The node refuses the transaction as it is; nothing was sent."""
+
+    code = "ledger.rejected"
+
+    def __init__(self, sentence: str, *, value: Any = None, hint: str | None = None) -> None:
+        super().__init__(-32000, sentence, value=value, hint=hint)
+
+
+class NonceTooLow(TransactionRejected):
+    """Another transaction of this sender already has this nonce."""
+
+    code = "ledger.nonce"
+    hint = "read the nonce with eth_getTransactionCount and sign again"
+
+
+class InsufficientFunds(TransactionRejected):
+    """The sender's balance does not cover value and gas."""
+
+    code = "ledger.funds"
+    hint = "send this account some of the chain's own currency first"
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger's node cannot be reached, or did not answer in time."""
+
+    code = "ledger.unavailable"
+    status = 503
+    hint = "check that the node runs and that the URL is right"
+
+
+class LedgerInUse(LedgerError):
+    """Another process has this embedded ledger open."""
+
+    code = "ledger.in_use"
+    hint = "connect to that process by its http:// URL, or stop it"
+
+
+class LedgerCorrupt(LedgerError):
+    """The file is no ledger, or it is damaged."""
+
+    code = "ledger.corrupt"
+    hint = "restore the folder from a copy, or choose another path"
+
+
+class ArtifactMissing(LedgerError):
+    """No compiled contract of that name is in the package."""
+
+    code = "ledger.artifact"
 
 
 class StoreError(WeftError):
