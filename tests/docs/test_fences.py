@@ -1,8 +1,9 @@
-"""Every fence in the README and the docs runs: Python in one process a page, shell lines in one home a page.
+"""Every fence in the README and the docs runs: Python in one process, shell lines in one home a page.
 
-Fences: ``python`` runs; ``console`` holds ``$ command`` lines, each of which must succeed, and the lines under a
-command must appear in what it prints (``...`` stands for anything); ``json`` and ``toml`` must parse; ``text``
-and ``solidity`` are only shown. A fence directly under ``<!-- not run: reason -->`` is shown and not run.
+Fences: ``python`` runs; ``console`` holds ``$ command`` lines, each of which must succeed, and the lines
+under a command must appear in what it prints (``...`` stands for anything); ``json`` and ``toml`` must
+parse; ``text`` and ``solidity`` are only shown. A fence directly under ``<!-- not run: reason -->`` is
+shown and not run.
 """
 
 from __future__ import annotations

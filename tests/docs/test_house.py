@@ -1,4 +1,4 @@
-"""The house keeps its own rules: floors, room sizes, names, and nothing in the tree that should not be there."""
+"""The house keeps its own rules: floors, room sizes, names, and nothing large in the tree."""
 
 from __future__ import annotations
 

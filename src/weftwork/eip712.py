@@ -1,0 +1,147 @@
+"""EIP-712 for flat types: one word for each Solidity type, domains, signatures, addresses.
+
+Sources: EIP-712 (typed data), EIP-55 (checksummed addresses), EIP-2 (low s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from weftwork import units
+from weftwork.errors import BadRecord, BadSignature
+from weftwork.units import Digest
+
+_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_CURVE_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+NO_ADDRESS = "0x" + "00" * 20
+
+
+def _address_bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def checksum_address(raw: bytes | str) -> str:
+    """EIP-55 form of a 20-byte address."""
+    low = raw.hex() if isinstance(raw, bytes) else raw.lower().removeprefix("0x")
+    if len(low) != 40:
+        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw))
+    try:
+        bytes.fromhex(low)
+    except ValueError as error:
+        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw)) from error
+    marks = units.keccak(low.encode()).hex()
+    return "0x" + "".join(c.upper() if m >= "8" else c for c, m in zip(low, marks, strict=False))
+
+
+# One EIP-712 word of each solidity type that a record uses.
+WORD: dict[str, Callable[[Any], bytes]] = {
+    "address": lambda v: b"\0" * 12 + _address_bytes(v),
+    "bytes32": bytes,
+    "bool": lambda v: b"\0" * 31 + (b"\1" if v else b"\0"),
+    "string": lambda v: units.keccak(v.encode()),
+    "uint16[]": lambda v: units.keccak(b"".join(n.to_bytes(32, "big") for n in v)),
+}
+for _bits in (8, 16, 32, 64, 256):
+    WORD[f"uint{_bits}"] = lambda v: int.to_bytes(v, 32, "big")
+
+
+def _check_uint(bits: int) -> Callable[[str, Any], Any]:
+    top = 1 << bits
+
+    def check(name: str, value: Any) -> int:
+        if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 78:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < top:
+            raise BadRecord(f"{name} is not a whole number of {bits} bits", value=repr(value)[:80])
+        return int(value)
+
+    return check
+
+
+def check_address(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise BadRecord(f"{name} is not an address", value=repr(value)[:80])
+    return checksum_address(value)
+
+
+def _check_digest(name: str, value: Any) -> Digest:
+    if type(value) is Digest:
+        return value
+    if not isinstance(value, (bytes, str)):
+        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80])
+    try:
+        return Digest(value)
+    except Exception as error:
+        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80]) from error
+
+
+def _check_bool(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadRecord(f"{name} is not true or false", value=repr(value)[:80])
+    return value
+
+
+def _check_row(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > 65_536:
+        raise BadRecord(f"{name} is not a list of whole numbers", value=repr(value)[:80])
+    check = _check_uint(16)
+    return tuple(check(name, item) for item in value)
+
+
+CHECK: dict[str, Callable[[str, Any], Any]] = {
+    "address": check_address,
+    "bytes32": _check_digest,
+    "bool": _check_bool,
+    "uint16[]": _check_row,
+}
+for _bits in (8, 16, 32, 64, 256):
+    CHECK[f"uint{_bits}"] = _check_uint(_bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The EIP-712 domain that a signature is bound to."""
+
+    chain_id: int
+    contract: str
+    name: str = "Weftwork"
+    version: str = "1"
+    _separator: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contract", check_address("contract", self.contract))
+        words = (
+            units.keccak(_DOMAIN_TYPE),
+            units.keccak(self.name.encode()),
+            units.keccak(self.version.encode()),
+            self.chain_id.to_bytes(32, "big"),
+            WORD["address"](self.contract),
+        )
+        object.__setattr__(self, "_separator", units.keccak(b"".join(words)))
+
+    @property
+    def separator(self) -> bytes:
+        """The domain separator: 32 bytes."""
+        return self._separator
+
+
+def sign_digest(key: Any, digest: bytes) -> bytes:
+    """65-byte recoverable signature (r, s, v in 27, 28) of ``digest`` by a ``coincurve.PrivateKey``."""
+    raw: bytes = key.sign_recoverable(digest, hasher=None)
+    return raw[:64] + bytes([27 + raw[64]])
+
+
+def recover_signer(digest: bytes, signature: bytes) -> str:
+    """The EIP-55 address whose key made ``signature`` over ``digest``; raises :class:`BadSignature`."""
+    from coincurve import PublicKey
+
+    v = signature[64]
+    if v not in (27, 28) or int.from_bytes(signature[32:64], "big") > _CURVE_HALF:
+        raise BadSignature("a signature has v of 27 or 28 and a low s", value=v)
+    try:
+        public = PublicKey.from_signature_and_message(signature[:64] + bytes([v - 27]), digest, hasher=None)
+    except Exception as error:
+        raise BadSignature("the signature recovers no key", value=signature.hex()[:16]) from error
+    return checksum_address(units.keccak(public.format(compressed=False)[1:])[-20:])
