@@ -1,0 +1,36 @@
+"""Who votes on an epoch's closing, and how much stake accepts it. Mirrored by ``Weights.vy``, ``Epochs.vy``.
+
+Sets of validators are words of 256 bits, bit i for uid i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def active_validators(permitted: int, permitted_before: int, revealed: int, revealed_before: int) -> int:
+    """Permitted validators that did not miss both this epoch's reveal and the one before.
+
+    ``permitted & (revealed | revealed_before | ~permitted_before)``: who entered with this epoch has missed
+    one at most; a good reveal makes active again.
+    """
+    return permitted & (revealed | revealed_before | ~permitted_before)
+
+
+def voting_stake(active: int, stakes: Mapping[int, int], threshold: int) -> dict[int, int]:
+    """Stake with which each active uid votes: its stake at the epoch's last block, 0 below the threshold."""
+    return {
+        uid: stake if stake >= threshold else 0 for uid, stake in sorted(stakes.items()) if active >> uid & 1
+    }
+
+
+def accepts_closing(signed: int, total: int, window_is_over: bool) -> bool:
+    """``3 signed >= 2 total`` at once, or ``2 signed > total`` after the window; never for no stake."""
+    if total == 0:
+        return False
+    return 3 * signed >= 2 * total or (window_is_over and 2 * signed > total)
+
+
+def may_skip(total: int, current_epoch: int, epoch: int, stall_epochs: int) -> bool:
+    """Whether anyone may skip ``epoch``: nobody can ever close it, or ``stall_epochs`` have gone by since."""
+    return total == 0 or current_epoch > epoch + stall_epochs
