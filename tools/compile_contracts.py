@@ -6,9 +6,9 @@
     python tools/compile_contracts.py Token        only the contracts named
     python tools/compile_contracts.py --check      compile all afresh, exit 1 naming artifacts that differ
 
-An artifact is one JSON object: ``name``, ``compiler``, ``evm``, ``source_sha256`` (over the contract and all
-that it imports), ``abi``, ``bytecode`` (deployment, without compiler metadata) and ``runtime_size`` in bytes. A
-file in CamelCase is deployed and has an artifact; a file in snake_case is a library.
+An artifact is one JSON object: ``name``, ``compiler``, ``evm``, ``source_sha256`` (over the contract and
+all that it imports), ``abi``, ``bytecode`` (deployment, without compiler metadata) and ``runtime_size`` in
+bytes. A file in CamelCase is deployed and has an artifact; a file in snake_case is a library.
 """
 
 from __future__ import annotations
@@ -85,7 +85,13 @@ def render(artifact: dict[str, Any]) -> str:
 
 
 def _compile_named(name: str) -> tuple[str, str, int]:
-    artifact = compile_source(CONTRACTS / f"{name}.vy", name)
+    """Compile one of our contracts: its name, its artifact as text, its size; a negative size is an error."""
+    from vyper.exceptions import VyperException
+
+    try:
+        artifact = compile_source(CONTRACTS / f"{name}.vy", name)
+    except VyperException as error:
+        return name, f"{type(error).__name__}: {error}", -1
     return name, render(artifact), artifact["runtime_size"]
 
 
@@ -120,7 +126,10 @@ def main() -> int:
     with ProcessPoolExecutor(max_workers=max(1, min(len(work), os.cpu_count() or 1))) as pool:
         for name, text, size in pool.map(_compile_named, work):
             path = ARTIFACTS / f"{name}.json"
-            if size > CODE_LIMIT:
+            if size < 0:
+                wrong.append(name)
+                print(f"{name}: does not compile\n{text}")
+            elif size > CODE_LIMIT:
                 wrong.append(name)
                 print(f"{name}: {size} bytes of code, over the limit of {CODE_LIMIT}")
             elif not given.check:
