@@ -222,6 +222,7 @@ class Function:
     def __init__(self, contract: Contract, overloads: list[dict[str, Any]]) -> None:
         self._contract = contract
         self._forms = {len(item["inputs"]): _form(item) for item in overloads}
+        self._is_view = overloads[0]["stateMutability"] in ("view", "pure")
 
     def calldata(self, *args: Any) -> bytes:
         """The call's data: selector and encoded arguments."""
@@ -232,7 +233,11 @@ class Function:
         return selector + inputs.encode(args)
 
     def __call__(self, *args: Any, sender: Any = None, value: int = 0) -> Any:
-        output = self._contract.vm.transact(self._contract.address, self.calldata(*args), sender, value)
+        vm = self._contract.vm
+        kept = vm.gas_used, vm.logs
+        output = vm.transact(self._contract.address, self.calldata(*args), sender, value)
+        if self._is_view:
+            vm.gas_used, vm.logs = kept
         return self._result(len(args), output)
 
     def call(self, *args: Any, sender: Any = None, value: int = 0) -> Any:
@@ -308,7 +313,8 @@ class Vm:
         self.time = time
         self.block_time = 12
         self.gas_used = 0
-        self._logs: tuple[Any, ...] = ()
+        self.logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...] = ()
+        """The raw logs of the last transaction (views are none): address, topics, data."""
         self._names: dict[str, Account] = {}
         self._contracts: dict[str, Contract] = {}
         self._state = PlainState(None, self._context(), ZERO_HASH32)
@@ -415,7 +421,7 @@ class Vm:
         computation = apply(state, message, context)
         spent = GAS_LIMIT - computation.get_gas_remaining()
         self.gas_used = spent - min(computation.get_gas_refund(), spent // 5)
-        self._logs = computation.get_log_entries()
+        self.logs = computation.get_log_entries()
         if computation.is_error:
             output = computation.output
             raise Reverted(_reason(output, computation.error), output)
@@ -431,15 +437,10 @@ class Vm:
 
     # events
     @property
-    def logs(self) -> tuple[tuple[bytes, tuple[int, ...], bytes], ...]:
-        """The raw logs of the last transaction: address, topics, data."""
-        return self._logs
-
-    @property
     def events(self) -> list[Event]:
         """The decoded events of the last transaction, of all contracts deployed here."""
         found = []
-        for address, topics, data in self._logs:
+        for address, topics, data in self.logs:
             contract = self._contracts.get("0x" + address.hex())
             coder = topics and contract and _events_of(contract.artifact).get(topics[0].to_bytes(32, "big"))
             if coder:
