@@ -8,14 +8,20 @@
     │   ├── BadSignature           a signature does not match its signer
     │   ├── BadUnit                amounts or ids of unlike units met
     │   ├── BadConfig              a setting is missing or wrong
+    │   ├── BadParameter           one field of an API call is missing, unknown or wrong
     │   └── BadCase                a conformance file is malformed at a named place
     ├── Refused                    understood, and not done
     │   ├── Unpaid                 the work is not covered by a voucher
+    │   ├── BadKey                 an API key is missing, unknown or revoked
+    │   ├── CapReached             an API key has spent what it may spend
+    │   ├── BadAnswer              a miner's answer or receipt does not prove what it says
     │   ├── Replayed               this message was seen before
     │   ├── Exploitable            parameters that let one participant take what is others'
     │   └── LimitExceeded          a size, time or rate limit was reached
     ├── NotFound                   nothing of that name or id is known here
+    │   └── UnknownModel           no miner on this gateway serves that model
     ├── Unavailable                a part of the network cannot be reached now
+    │   ├── NoMiner                no miner that serves the model can be reached
     │   └── ExtraMissing           an optional part of the package is not installed
     ├── LedgerError                the ledger refused, reverted or is broken
     │   ├── RpcError               a JSON-RPC error: Reverted, TransactionRejected (NonceTooLow, InsufficientFunds)
@@ -99,6 +105,25 @@ class BadCase(BadInput):
     hint = "the format weft-yuma/1 is described in docs/yuma.md"
 
 
+class BadParameter(BadInput):
+    """One field of an API call is missing, unknown or wrong; ``param`` names it as the caller wrote it."""
+
+    code = "input.parameter"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        value: Any = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(sentence, value=value, hint=hint)
+        self.param = param
+        self.openai_code = code
+
+
 class Refused(WeftError):
     """The request was understood and is not done."""
 
@@ -136,6 +161,33 @@ class Exploitable(Refused):
     hint = "use yuma 3, or a bonds penalty of 65535 (1.0)"
 
 
+class BadKey(Refused):
+    """An API key is missing, unknown or revoked."""
+
+    code = "refused.key"
+    hint = "send the header Authorization: Bearer wk-..., with a key of this gateway"
+    status = 401
+    openai_code = "invalid_api_key"
+    openai_type = "invalid_request_error"
+
+
+class CapReached(Refused):
+    """An API key has spent, or holds in reserve for running calls, all that its cap allows."""
+
+    code = "refused.cap"
+    hint = "raise the key's cap, or wait until running calls return what they reserved"
+    status = 429
+    openai_code = "insufficient_quota"
+    openai_type = "insufficient_quota"
+
+
+class BadAnswer(Refused):
+    """A miner's answer, receipt or reveal does not prove what it says; it is not paid."""
+
+    code = "refused.answer"
+    status = 502
+
+
 class NotFound(WeftError):
     """Nothing of that name or id is known here."""
 
@@ -143,11 +195,35 @@ class NotFound(WeftError):
     status = 404
 
 
+class UnknownModel(NotFound):
+    """No miner on this gateway serves a model of that name."""
+
+    code = "not_found.model"
+    param = "model"
+    openai_code = "model_not_found"
+
+    @classmethod
+    def named(cls, model: str) -> UnknownModel:
+        """The error for ``model``."""
+        return cls(
+            f"The model `{model[:128]}` does not exist or you do not have access to it.",
+            value=model[:128],
+            hint="GET /v1/models lists what is served here",
+        )
+
+
 class Unavailable(WeftError):
     """A part of the network cannot be reached now."""
 
     code = "unavailable"
     status = 503
+
+
+class NoMiner(Unavailable):
+    """No miner that serves the model can be reached, or each that was asked failed."""
+
+    code = "unavailable.miner"
+    hint = "try again; weft status shows which miners answer"
 
 
 class ExtraMissing(Unavailable):
