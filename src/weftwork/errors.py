@@ -8,6 +8,8 @@
     │   ├── BadSignature           a signature does not match its signer
     │   ├── BadUnit                amounts or ids of unlike units met
     │   ├── BadConfig              a setting is missing or wrong
+    │   ├── BadJson                a body is not the JSON that was expected
+    │   ├── BadHttp                a request breaks HTTP's own rules
     │   ├── BadParameter           one field of an API call is missing, unknown or wrong
     │   └── BadCase                a conformance file is malformed at a named place
     ├── Refused                    understood, and not done
@@ -17,11 +19,19 @@
     │   ├── BadAnswer              a miner's answer or receipt does not prove what it says
     │   ├── Replayed               this message was seen before
     │   ├── Exploitable            parameters that let one participant take what is others'
-    │   └── LimitExceeded          a size, time or rate limit was reached
+    │   ├── ForeignHost            the request names a host that is not served here
+    │   ├── ForeignOrigin          a web page that is not listed tried to act
+    │   ├── PrivateAddress         an endpoint points at a private address
+    │   ├── Redirected             an endpoint answered with a redirect
+    │   ├── MethodNotAllowed       the path exists, and not for this method
+    │   └── LimitExceeded          a limit was reached: TooLarge (HeadTooLarge), TooSlow, Busy
     ├── NotFound                   nothing of that name or id is known here
     │   └── UnknownModel           no miner on this gateway serves that model
     ├── Unavailable                a part of the network cannot be reached now
     │   ├── NoMiner                no miner that serves the model can be reached
+    │   ├── Unreachable            no connection to a peer, or it was lost
+    │   ├── TimedOut               a peer did not answer in time
+    │   ├── BadReply               a peer answered something that is no answer
     │   └── ExtraMissing           an optional part of the package is not installed
     ├── LedgerError                the ledger refused, reverted or is broken
     │   ├── RpcError               a JSON-RPC error: Reverted, TransactionRejected (NonceTooLow, InsufficientFunds)
@@ -124,6 +134,19 @@ class BadParameter(BadInput):
         self.openai_code = code
 
 
+class BadJson(BadInput):
+    """A body is not JSON, or not of the expected shape."""
+
+    code = "input.json"
+    hint = "send a JSON object, UTF-8, with content-type: application/json"
+
+
+class BadHttp(BadInput):
+    """A request breaks HTTP's own rules."""
+
+    code = "input.http"
+
+
 class Refused(WeftError):
     """The request was understood and is not done."""
 
@@ -152,6 +175,72 @@ class LimitExceeded(Refused):
 
     code = "refused.limit"
     status = 429
+
+
+class TooLarge(LimitExceeded):
+    """A body or an answer is larger than its cap."""
+
+    code = "refused.size"
+    status = 413
+
+
+class HeadTooLarge(TooLarge):
+    """The headers of a request are larger than their cap."""
+
+    code = "refused.head"
+    status = 431
+
+
+class TooSlow(LimitExceeded):
+    """A client took too long to send its request."""
+
+    code = "refused.slow"
+    status = 408
+
+
+class Busy(LimitExceeded):
+    """As many requests as allowed are being worked on."""
+
+    code = "refused.busy"
+    hint = "try again in a second, or elsewhere"
+    status = 503
+
+
+class ForeignHost(Refused):
+    """The request names a host that is not served here (a guard against DNS rebinding)."""
+
+    code = "refused.host"
+    hint = "use the address that the server printed, or start it with that host allowed"
+    status = 421
+
+
+class ForeignOrigin(Refused):
+    """A web page whose origin is not listed tried to act here."""
+
+    code = "refused.origin"
+    hint = "list the page's origin when starting the server"
+
+
+class MethodNotAllowed(Refused):
+    """The path exists, and not for this method."""
+
+    code = "refused.method"
+    status = 405
+
+
+class PrivateAddress(Refused):
+    """An endpoint points at a private, loopback or otherwise special address."""
+
+    code = "refused.address"
+    hint = "only a network that is declared local may use such addresses"
+
+
+class Redirected(Refused):
+    """An endpoint answered with a redirect, which is never followed."""
+
+    code = "refused.redirect"
+    hint = "register the endpoint's final address"
+    status = 502
 
 
 class Exploitable(Refused):
@@ -224,6 +313,27 @@ class NoMiner(Unavailable):
 
     code = "unavailable.miner"
     hint = "try again; weft status shows which miners answer"
+
+
+class Unreachable(Unavailable):
+    """No connection to a peer, or it was lost before the answer was whole."""
+
+    code = "unavailable.peer"
+    status = 502
+
+
+class TimedOut(Unavailable):
+    """A peer did not answer in time."""
+
+    code = "unavailable.timeout"
+    status = 504
+
+
+class BadReply(Unavailable):
+    """A peer answered something that is no answer: broken HTTP, broken JSON, an unknown encoding."""
+
+    code = "unavailable.reply"
+    status = 502
 
 
 class ExtraMissing(Unavailable):
