@@ -18,7 +18,7 @@ from weftwork.spec.epoch import Result, Row, Snapshot
 from weftwork.spec.fixed import U16_MAX
 from weftwork.spec.yuma import run_epoch, upscale_weights
 
-FAST_FROM: Final = 1 << 30
+FAST_FROM: Final = 48
 """From so many neurons on the numpy form of the epoch is used; the two are equal."""
 
 

@@ -105,8 +105,8 @@ def check_terms(params: Params, emission: int, miner_bps: int, allow_exploitable
     """Refuse an epoch that cannot be computed or should not be paid by."""
     if params.exploitable and not allow_exploitable:
         raise Exploitable(
-            "Yuma 2 with a bonds penalty below 1 is exploitable: a lone voter on a miner below consensus owns "
-            "that miner's whole bond column and earns several times its share",
+            "Yuma 2 with a bonds penalty below 1 is exploitable: a lone voter on a miner below consensus "
+            "owns that miner's whole bond column and earns several times its share",
             value=params.bonds_penalty,
         )
     if emission < 0:

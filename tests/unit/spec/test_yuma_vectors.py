@@ -26,6 +26,13 @@ def test_epoch_gives_every_published_number(raw, monkeypatch):
     assert spec_epochs(raw, monkeypatch) == []
 
 
+@pytest.mark.parametrize("raw", CASES, ids=lambda raw: raw["id"])
+def test_fast_epoch_gives_every_published_number(raw, monkeypatch):
+    monkeypatch.setattr("weftwork.lab.yuma.FAST_FROM", 0)
+    case = read_case(raw, "$")
+    assert list(compare(case, read_expect(raw, "$"), run_case(case))) == []
+
+
 def test_liquid_alpha_agrees_closer_than_its_tolerance(monkeypatch):
     liquid = [raw for raw in CASES if raw["case"]["liquid_alpha"]]
     assert len(liquid) > 10
