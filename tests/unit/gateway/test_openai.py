@@ -94,7 +94,7 @@ def test_what_is_no_json_object_is_refused(raw):
 
 def test_a_lone_surrogate_is_refused_before_any_miner_sees_it():
     raw = b'{"model": "m", "messages": [{"role": "user", "content": "\\ud800"}]}'
-    with pytest.raises(BadParameter, match="Unicode"):
+    with pytest.raises(BadParameter, match="could not parse"):
         parse_call(raw, "chat")
 
 
@@ -121,30 +121,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-FIELDS = st.sampled_from(
-    [
-        "model",
-        "messages",
-        "prompt",
-        "input",
-        "stream",
-        "stream_options",
-        "weft",
-        "temperature",
-        "stop",
-        "n",
-        "max_tokens",
-        "tools",
-        "seed",
-        "logprobs",
-        "response_format",
-        "encoding_format",
-        "user",
-        "logit_bias",
-        "top_p",
-        "metadata",
-    ]
-)
+NAMES = """
+model messages prompt input stream stream_options weft temperature stop n max_tokens tools seed logprobs
+response_format encoding_format user logit_bias top_p metadata
+"""
+FIELDS = st.sampled_from(NAMES.split())
 BODIES = st.dictionaries(FIELDS | st.text(max_size=8), JSON, max_size=8)
 
 

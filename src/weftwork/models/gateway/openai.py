@@ -6,10 +6,11 @@ What travels on to a miner is rebuilt from the fields that change an answer, so 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from weftwork.errors import BadParameter, UnknownModel
 
@@ -48,19 +49,16 @@ class Call:
     max_price: int | None = None
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
-dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+def dump(value: Any) -> str:
+    """``value`` as compact JSON; raises :class:`ValueError` where it cannot be."""
+    return to_json(value).decode()
 
 
 def load_body(raw: bytes) -> dict[str, Any]:
     """The JSON object of a request's body; raises :class:`BadParameter` for anything else."""
     try:
-        data = _decode(raw.decode())
-    except (ValueError, RecursionError) as error:
+        data = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
         raise BadParameter(
             f"We could not parse the JSON body of your request: {str(error)[:120]}",
             hint="send one JSON object in UTF-8 with Content-Type: application/json",
@@ -285,20 +283,8 @@ def check_call(data: Mapping[str, Any], kind: str, limits: Limits) -> Call:
                 value=str(tokens)[:40],
             )
         body["max_tokens"] = tokens
-    text = _canonical(body)
+    text = dump(body)
     return Call(kind, model, policy, k, stream, include_usage, base64, tokens, body, text, max_price)
-
-
-def _canonical(body: dict[str, Any]) -> str:
-    try:
-        text = dump(body)
-        text.isascii() or text.encode()
-    except (ValueError, RecursionError) as error:
-        raise BadParameter(
-            "The request holds text that is no Unicode (a lone surrogate), or is nested too deeply.",
-            hint="send text as UTF-8",
-        ) from error
-    return text
 
 
 def _read_model(data: Mapping[str, Any], kind: str, limits: Limits) -> tuple[str, str, int, int | None]:
