@@ -12,19 +12,26 @@
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
-import checkpoint
+import authorization
 import eip712
 import ownable
 import signature
+import votes
 
 implements: IERC20
 implements: IERC20Detailed
 
-initializes: checkpoint
 initializes: eip712
+initializes: authorization[eip712 := eip712]
 initializes: ownable
+initializes: votes
 
 exports: (
+    authorization.authorizationState,
+    authorization.cancelAuthorization,
+    authorization.TRANSFER_WITH_AUTHORIZATION_TYPEHASH,
+    authorization.RECEIVE_WITH_AUTHORIZATION_TYPEHASH,
+    authorization.CANCEL_AUTHORIZATION_TYPEHASH,
     eip712.DOMAIN_SEPARATOR,
     eip712.eip712Domain,
     ownable.owner,
@@ -32,6 +39,12 @@ exports: (
     ownable.propose_owner,
     ownable.accept_owner,
     ownable.renounce_owner,
+    votes.delegates,
+    votes.getVotes,
+    votes.getPastVotes,
+    votes.getPastTotalSupply,
+    votes.clock,
+    votes.CLOCK_MODE,
 )
 
 
@@ -40,22 +53,12 @@ symbol: public(constant(String[4])) = "WEFT"
 decimals: public(constant(uint8)) = 18
 CAP: public(constant(uint256)) = 21_000_000 * 10**18
 MAX_ALLOCATIONS: constant(uint256) = 64
-SUPPLY_KEY: constant(bytes32) = empty(bytes32)
 
 PERMIT_TYPEHASH: constant(bytes32) = keccak256(
     "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 )
 DELEGATION_TYPEHASH: constant(bytes32) = keccak256(
     "Delegation(address delegatee,uint256 nonce,uint256 expiry)"
-)
-TRANSFER_WITH_AUTHORIZATION_TYPEHASH: public(constant(bytes32)) = keccak256(
-    "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-)
-RECEIVE_WITH_AUTHORIZATION_TYPEHASH: public(constant(bytes32)) = keccak256(
-    "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-)
-CANCEL_AUTHORIZATION_TYPEHASH: public(constant(bytes32)) = keccak256(
-    "CancelAuthorization(address authorizer,bytes32 nonce)"
 )
 
 minter_delay: public(immutable(uint256))
@@ -77,8 +80,6 @@ allowance: public(HashMap[address, HashMap[address, uint256]])
 totalSupply: public(uint256)
 minted: public(uint256)
 nonces: public(HashMap[address, uint256])
-delegates: public(HashMap[address, address])
-authorizationState: public(HashMap[address, HashMap[bytes32, bool]])
 minters: public(HashMap[address, Minter])
 
 
@@ -92,28 +93,6 @@ event Approval:
     owner: indexed(address)
     spender: indexed(address)
     value: uint256
-
-
-event AuthorizationUsed:
-    authorizer: indexed(address)
-    nonce: indexed(bytes32)
-
-
-event AuthorizationCanceled:
-    authorizer: indexed(address)
-    nonce: indexed(bytes32)
-
-
-event DelegateChanged:
-    delegator: indexed(address)
-    fromDelegate: indexed(address)
-    toDelegate: indexed(address)
-
-
-event DelegateVotesChanged:
-    delegate: indexed(address)
-    previousVotes: uint256
-    newVotes: uint256
 
 
 event MinterScheduled:
@@ -219,7 +198,10 @@ def permit(
     digest: bytes32 = eip712._digest(
         keccak256(abi_encode(PERMIT_TYPEHASH, owner, spender, amount, nonce, deadline))
     )
-    self._check_signer(owner, digest, v, r, s)
+    assert owner != empty(address) and signature._recover_parts(
+        digest, v, r, s
+    ) == owner, "token: signature is not the owner's"
+
     self._approve(owner, spender, amount)
 
 
@@ -238,8 +220,8 @@ def transferWithAuthorization(
     """
     @notice Transfer by `owner`'s signature, once for each of its nonces (ERC-3009); anyone may submit.
     """
-    self._authorize(
-        TRANSFER_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
+    authorization._authorize(
+        authorization.TRANSFER_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
     )
     self._transfer(owner, receiver, amount)
 
@@ -261,24 +243,10 @@ def receiveWithAuthorization(
     """
     assert receiver == msg.sender, "token: caller is not the receiver"
 
-    self._authorize(
-        RECEIVE_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
+    authorization._authorize(
+        authorization.RECEIVE_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
     )
     self._transfer(owner, receiver, amount)
-
-
-@external
-def cancelAuthorization(authorizer: address, nonce: bytes32, v: uint8, r: bytes32, s: bytes32):
-    """
-    @notice Make an unused nonce of `authorizer` unusable, by its signature.
-    """
-    assert not self.authorizationState[authorizer][nonce], "token: authorization is used"
-
-    self.authorizationState[authorizer][nonce] = True
-    digest: bytes32 = eip712._digest(keccak256(abi_encode(CANCEL_AUTHORIZATION_TYPEHASH, authorizer, nonce)))
-    self._check_signer(authorizer, digest, v, r, s)
-
-    log AuthorizationCanceled(authorizer=authorizer, nonce=nonce)
 
 
 @external
@@ -286,7 +254,7 @@ def delegate(delegatee: address):
     """
     @notice Let `delegatee` vote with the caller's balance; oneself to vote, zero for nobody.
     """
-    self._delegate(msg.sender, delegatee)
+    votes._delegate(msg.sender, delegatee, self.balanceOf[msg.sender])
 
 
 @external
@@ -306,53 +274,7 @@ def delegateBySig(
     assert nonce == self.nonces[signer], "token: nonce is not the next one"
 
     self.nonces[signer] = unsafe_add(nonce, 1)
-    self._delegate(signer, delegatee)
-
-
-@external
-@view
-def getVotes(account: address) -> uint256:
-    """
-    @notice The votes delegated to `account` now.
-    """
-    return checkpoint._latest(self._votes_key(account))
-
-
-@external
-@view
-def getPastVotes(account: address, timepoint: uint256) -> uint256:
-    """
-    @notice The votes delegated to `account` at the end of block `timepoint`, which must have passed.
-    """
-    assert timepoint < block.number, "token: block has not passed"
-
-    return checkpoint._at(self._votes_key(account), timepoint)
-
-
-@external
-@view
-def getPastTotalSupply(timepoint: uint256) -> uint256:
-    """
-    @notice The total supply at the end of block `timepoint`, which must have passed.
-    """
-    assert timepoint < block.number, "token: block has not passed"
-
-    return checkpoint._at(SUPPLY_KEY, timepoint)
-
-
-@external
-@view
-def clock() -> uint48:
-    """
-    @notice The block number, which is this token's clock (ERC-6372).
-    """
-    return convert(block.number, uint48)
-
-
-@external
-@pure
-def CLOCK_MODE() -> String[32]:
-    return "mode=blocknumber&from=default"
+    votes._delegate(signer, delegatee, self.balanceOf[signer])
 
 
 @internal
@@ -362,7 +284,7 @@ def _transfer(owner: address, receiver: address, amount: uint256):
 
     self.balanceOf[owner] = unsafe_sub(self.balanceOf[owner], amount)
     self.balanceOf[receiver] = unsafe_add(self.balanceOf[receiver], amount)
-    self._move_votes(self.delegates[owner], self.delegates[receiver], amount)
+    votes._move(owner, receiver, amount)
 
     log Transfer(sender=owner, receiver=receiver, value=amount)
 
@@ -375,8 +297,8 @@ def _mint(receiver: address, amount: uint256):
     self.minted += amount
     self.totalSupply += amount
     self.balanceOf[receiver] += amount
-    checkpoint._set(SUPPLY_KEY, block.number, self.totalSupply)
-    self._move_votes(empty(address), self.delegates[receiver], amount)
+    votes._set_supply(self.totalSupply)
+    votes._move(empty(address), receiver, amount)
 
     log Transfer(sender=empty(address), receiver=receiver, value=amount)
 
@@ -387,8 +309,8 @@ def _burn(owner: address, amount: uint256):
 
     self.balanceOf[owner] = unsafe_sub(self.balanceOf[owner], amount)
     self.totalSupply -= amount
-    checkpoint._set(SUPPLY_KEY, block.number, self.totalSupply)
-    self._move_votes(self.delegates[owner], empty(address), amount)
+    votes._set_supply(self.totalSupply)
+    votes._move(owner, empty(address), amount)
 
     log Transfer(sender=owner, receiver=empty(address), value=amount)
 
@@ -422,68 +344,3 @@ def _is_minter(account: address) -> bool:
         return minter.next
 
     return minter.allowed
-
-
-@internal
-@view
-def _check_signer(signer: address, digest: bytes32, v: uint8, r: bytes32, s: bytes32):
-    recovered: address = signature._recover_parts(digest, v, r, s)
-    assert recovered != empty(address) and recovered == signer, "token: signature is not the owner's"
-
-
-@internal
-def _authorize(
-    typehash: bytes32,
-    owner: address,
-    receiver: address,
-    amount: uint256,
-    valid_after: uint256,
-    valid_before: uint256,
-    nonce: bytes32,
-    v: uint8,
-    r: bytes32,
-    s: bytes32,
-):
-    assert block.timestamp > valid_after, "token: authorization is not yet valid"
-    assert block.timestamp < valid_before, "token: authorization has expired"
-    assert not self.authorizationState[owner][nonce], "token: authorization is used"
-
-    self.authorizationState[owner][nonce] = True
-    digest: bytes32 = eip712._digest(
-        keccak256(abi_encode(typehash, owner, receiver, amount, valid_after, valid_before, nonce))
-    )
-    self._check_signer(owner, digest, v, r, s)
-
-    log AuthorizationUsed(authorizer=owner, nonce=nonce)
-
-
-@internal
-def _delegate(owner: address, delegatee: address):
-    previous: address = self.delegates[owner]
-    self.delegates[owner] = delegatee
-
-    log DelegateChanged(delegator=owner, fromDelegate=previous, toDelegate=delegatee)
-
-    self._move_votes(previous, delegatee, self.balanceOf[owner])
-
-
-@internal
-@pure
-def _votes_key(account: address) -> bytes32:
-    return convert(account, bytes32)
-
-
-@internal
-def _move_votes(source: address, target: address, amount: uint256):
-    if source == target or amount == 0:
-        return
-
-    if source != empty(address):
-        before: uint256 = checkpoint._latest(self._votes_key(source))
-        checkpoint._set(self._votes_key(source), block.number, before - amount)
-        log DelegateVotesChanged(delegate=source, previousVotes=before, newVotes=before - amount)
-
-    if target != empty(address):
-        before: uint256 = checkpoint._latest(self._votes_key(target))
-        checkpoint._set(self._votes_key(target), block.number, before + amount)
-        log DelegateVotesChanged(delegate=target, previousVotes=before, newVotes=before + amount)
