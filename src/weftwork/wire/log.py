@@ -1,0 +1,70 @@
+"""Structured logs of every role: lines for people or JSON lines, each with the role and the thread's id.
+
+Nothing private is logged: no bodies, no headers, no keys. Until :func:`configure` is called, only warnings and errors
+are written, to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from typing import Any, Literal, TextIO
+
+import structlog
+
+access = False
+"""Whether servers write one line a request; set by :func:`configure` at level info and below."""
+
+_thread: ContextVar[str] = ContextVar("weft_thread", default="")
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def bind_thread(digest: object) -> None:
+    """Puts the thread's id on every line that the running task writes from now on."""
+    _thread.set(str(digest))
+
+
+def current_thread() -> str:
+    """The thread's id bound to the running task; empty if none is."""
+    return _thread.get()
+
+
+def _add_thread(logger: Any, method: str, event: Any) -> Any:
+    bound = _thread.get()
+    if bound and not event.get("thread"):
+        event["thread"] = bound
+    return event
+
+
+def configure(
+    style: Literal["human", "json"] = "human",
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    stream: TextIO | None = None,
+) -> None:
+    """Sets how this process logs: for people or as JSON lines, from which level on, where to."""
+    global access
+    access = _LEVELS[level] <= 20
+    out = stream or sys.stderr
+    tail: list[Any]
+    if style == "json":
+        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        tail = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            _add_thread,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *tail,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(role: str) -> Any:
+    """The logger of one role."""
+    if not structlog.is_configured():
+        configure(level="warning")
+    return structlog.get_logger(role=role)
