@@ -1,0 +1,491 @@
+# pragma version ~=0.4.3
+"""
+@title Epochs
+@license Apache-2.0
+@notice Emission and fees of each epoch, paid by a closing that a quorum of validators' stake has signed, claim by claim.
+        Never more than the pot, whatever a closing says.
+@custom:halt Nobody can pause this contract. Validators who do not sign delay an epoch; after `stall_epochs` anyone
+             skips it: its emission is never minted and its fees carry over. Open claims can be made for ever.
+"""
+
+import eip712
+import emission
+import merkle
+import signature
+
+initializes: eip712
+exports: (eip712.DOMAIN_SEPARATOR, eip712.eip712Domain)
+
+
+interface Token:
+    def transfer(receiver: address, amount: uint256) -> bool: nonpayable
+    def mint(receiver: address, amount: uint256): nonpayable
+    def minted() -> uint256: view
+    def CAP() -> uint256: view
+
+
+interface Stakes:
+    def reward(subnet: uint256, agent: uint256, amount: uint256): nonpayable
+    def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> uint256: nonpayable
+    def slash_collateral(subnet: uint256, agent: uint256, amount: uint256) -> uint256: nonpayable
+
+
+struct ClosingRules:
+    params: bytes32
+    first_block: uint256
+    tempo: uint256
+    current: uint256
+    window: uint256
+    stall: uint256
+    equivocation_bps: uint256
+    fault_bps: uint256
+    live: bool
+
+
+interface Subnets:
+    def closing_rules(subnet: uint256, epoch: uint256) -> ClosingRules: view
+    def note_pay(subnet: uint256, agent: uint256, epoch: uint256, amount: uint256): nonpayable
+
+
+interface Weights:
+    def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256): view
+    def total_stake(subnet: uint256, epoch: uint256) -> uint256: view
+    def signs_now(agent: uint256, signer: address) -> bool: view
+
+
+interface Channels:
+    def collect(subnet: uint256) -> uint256: nonpayable
+
+
+interface Policy:
+    def allot(subnet: uint256, budget: uint256) -> uint256: nonpayable
+
+
+CLOSING_TYPE: constant(bytes32) = keccak256(
+    "Closing(uint64 subnet,uint64 epoch,bytes32 snapshot,bytes32 params,bytes32 previous,bytes32 bonds,uint256 pot,uint256 payout,bytes32 claims)"
+)
+MAX_VOTES: constant(uint256) = 64
+MAX_CLAIMS: constant(uint256) = 32
+PAY: constant(uint256) = 0
+STAKE: constant(uint256) = 1
+SLASH: constant(uint256) = 2
+
+token: public(immutable(address))
+identity: public(immutable(address))
+stakes: public(immutable(address))
+subnets: public(immutable(address))
+weights: public(immutable(address))
+channels: public(immutable(address))
+policy: public(immutable(address))
+base_emission: public(immutable(uint256))
+CAP: immutable(uint256)
+
+
+flag Status:
+    SEALED
+    CLOSED
+    SKIPPED
+
+
+struct Epoch:
+    status: Status
+    pot: uint256
+    fees: uint256
+    total: uint256
+    snapshot: bytes32
+    payout: uint256
+    claimed: uint256
+    claims: bytes32
+    closing: bytes32
+
+
+struct Closing:
+    subnet: uint256
+    epoch: uint256
+    snapshot: bytes32
+    params: bytes32
+    previous: bytes32
+    bonds: bytes32
+    pot: uint256
+    payout: uint256
+    claims: bytes32
+
+
+struct Vote:
+    uid: uint256
+    signature: Bytes[65]
+
+
+struct Claim:
+    index: uint256
+    kind: uint256
+    agent: uint256
+    account: address
+    amount: uint256
+    proof: DynArray[bytes32, merkle.MAX_DEPTH]
+
+
+epochs: public(HashMap[uint256, HashMap[uint256, Epoch]])
+next_seal: public(HashMap[uint256, uint256])
+next_close: public(HashMap[uint256, uint256])
+previous: public(HashMap[uint256, bytes32])
+carried: public(HashMap[uint256, uint256])
+reserved: public(uint256)
+_claimed: HashMap[bytes32, uint256]
+_slashed: HashMap[bytes32, bool]
+
+
+event Raised:
+    network: indexed(address)
+
+
+event Sealed:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    pot: uint256
+    fees: uint256
+    total: uint256
+    snapshot: bytes32
+
+
+event Closed:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    id: indexed(bytes32)
+    closing: Closing
+    signed: uint256
+    minted: uint256
+
+
+event Skipped:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+
+
+event Claimed:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    agent: indexed(uint256)
+    index: uint256
+    kind: uint256
+    account: address
+    amount: uint256
+
+
+event Equivocated:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    agent: indexed(uint256)
+    uid: uint256
+    slashed: uint256
+
+
+@deploy
+def __init__(
+    token_: address,
+    identity_: address,
+    stakes_: address,
+    subnets_: address,
+    weights_: address,
+    channels_: address,
+    policy_: address,
+    base_emission_: uint256,
+):
+    """
+    @notice `base_emission_` is what a block mints before the first halving; `channels_` may be zero (no fees).
+    """
+    eip712.__init__("Weftwork", "1")
+    token = token_
+    identity = identity_
+    stakes = stakes_
+    subnets = subnets_
+    weights = weights_
+    channels = channels_
+    policy = policy_
+    base_emission = base_emission_
+    CAP = staticcall Token(token_).CAP()
+
+    log Raised(network=self)
+
+
+@external
+def seal(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Fix what an epoch that has ended may pay, and whose stake decides on it; anyone, in order. The pot.
+    """
+    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
+    assert epoch < rules.current, "epochs: epoch has not ended"
+    assert epoch == self.next_seal[subnet], "epochs: epochs are sealed in order"
+
+    last: uint256 = rules.first_block + rules.tempo - 1
+    snapshot: bytes32 = empty(bytes32)
+    if block.number - last <= 256:
+        snapshot = blockhash(last)
+    total: uint256 = staticcall Weights(weights).total_stake(subnet, epoch)
+    self.next_seal[subnet] = epoch + 1
+    fees: uint256 = self.carried[subnet]
+    self.carried[subnet] = 0
+    if channels != empty(address):
+        fees += extcall Channels(channels).collect(subnet)
+    minted: uint256 = 0
+    if rules.live and total != 0:
+        issued: uint256 = staticcall Token(token).minted() + self.reserved
+        budget: uint256 = emission._block_emission(issued, CAP, base_emission) * rules.tempo
+        minted = min(min(extcall Policy(policy).allot(subnet, budget), budget), CAP - issued)
+        self.reserved += minted
+    self.epochs[subnet][epoch] = Epoch(
+        status=Status.SEALED,
+        pot=minted + fees,
+        fees=fees,
+        total=total,
+        snapshot=snapshot,
+        payout=0,
+        claimed=0,
+        claims=empty(bytes32),
+        closing=empty(bytes32),
+    )
+
+    log Sealed(subnet=subnet, epoch=epoch, pot=minted + fees, fees=fees, total=total, snapshot=snapshot)
+    return minted + fees
+
+
+@external
+def close(closing: Closing, votes: DynArray[Vote, MAX_VOTES]):
+    """
+    @notice Accept an epoch's result: at once with two thirds of the stake, with more than half after the window. Votes
+            come by rising uid.
+    """
+    subnet: uint256 = closing.subnet
+    sealed: Epoch = self._open(subnet, closing.epoch)
+    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, closing.epoch)
+    assert closing.snapshot == sealed.snapshot, "epochs: snapshot differs"
+    assert closing.params == rules.params, "epochs: params differ"
+    assert closing.previous == self.previous[subnet], "epochs: previous closing differs"
+    assert closing.pot == sealed.pot, "epochs: pot differs"
+    assert closing.payout <= sealed.pot, "epochs: payout is over the pot"
+    id: bytes32 = self._hash(closing)
+    signed: uint256 = self._count(subnet, closing.epoch, id, votes)
+    is_late: bool = block.number >= rules.first_block + rules.tempo + rules.window
+    assert 3 * signed >= 2 * sealed.total or (is_late and 2 * signed > sealed.total), "epochs: quorum is not reached"
+
+    minted: uint256 = 0
+    if closing.payout > sealed.fees:
+        minted = closing.payout - sealed.fees
+    self.reserved -= sealed.pot - sealed.fees
+    self.carried[subnet] += sealed.fees + minted - closing.payout
+    self.next_close[subnet] = closing.epoch + 1
+    self.previous[subnet] = id
+    sealed.status = Status.CLOSED
+    sealed.payout = closing.payout
+    sealed.claims = closing.claims
+    sealed.closing = id
+    self.epochs[subnet][closing.epoch] = sealed
+
+    log Closed(subnet=subnet, epoch=closing.epoch, id=id, closing=closing, signed=signed, minted=minted)
+
+    if minted != 0:
+        extcall Token(token).mint(self, minted)
+
+
+@external
+def skip(subnet: uint256, epoch: uint256):
+    """
+    @notice Give up an epoch that stalled, or that nobody can close; its fees carry over and nothing is minted.
+    """
+    sealed: Epoch = self._open(subnet, epoch)
+    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
+    assert sealed.total == 0 or rules.current > epoch + rules.stall, "epochs: epoch has not stalled"
+
+    self.reserved -= sealed.pot - sealed.fees
+    self.carried[subnet] += sealed.fees
+    self.next_close[subnet] = epoch + 1
+    self.epochs[subnet][epoch].status = Status.SKIPPED
+
+    log Skipped(subnet=subnet, epoch=epoch)
+
+
+@external
+def claim(
+    subnet: uint256,
+    epoch: uint256,
+    index: uint256,
+    kind: uint256,
+    agent: uint256,
+    account: address,
+    amount: uint256,
+    proof: DynArray[bytes32, merkle.MAX_DEPTH],
+):
+    """
+    @notice Carry out one leaf of a closing: pay an account, reward a stake pool, or burn collateral; anyone for anyone.
+    """
+    self._claim(
+        subnet,
+        epoch,
+        Claim(index=index, kind=kind, agent=agent, account=account, amount=amount, proof=proof),
+    )
+
+
+@external
+def claim_many(subnet: uint256, epoch: uint256, claims: DynArray[Claim, MAX_CLAIMS]):
+    """
+    @notice Carry out several leaves of one closing.
+    """
+    for item: Claim in claims:
+        self._claim(subnet, epoch, item)
+
+
+@external
+def report_equivocation(
+    subnet: uint256,
+    epoch: uint256,
+    uid: uint256,
+    first: Closing,
+    first_signature: Bytes[65],
+    second: Closing,
+    second_signature: Bytes[65],
+):
+    """
+    @notice Slash a validator that signed two different closings of one epoch; a tenth goes to the caller.
+    """
+    assert first.subnet == subnet and second.subnet == subnet, "epochs: closing is of another subnet"
+    assert first.epoch == epoch and second.epoch == epoch, "epochs: closing is of another epoch"
+    first_id: bytes32 = self._hash(first)
+    second_id: bytes32 = self._hash(second)
+    assert first_id != second_id, "epochs: the closings are the same"
+    agent: uint256 = 0
+    signer: address = empty(address)
+    stake: uint256 = 0
+    agent, signer, stake = staticcall Weights(weights).seat(subnet, epoch, uid)
+    assert signer != empty(address), "epochs: nobody had that seat"
+    assert signature._recover(eip712._digest(first_id), first_signature) == signer, "epochs: signer differs"
+    assert signature._recover(eip712._digest(second_id), second_signature) == signer, "epochs: signer differs"
+    key: bytes32 = keccak256(abi_encode(subnet, epoch, uid))
+    assert not self._slashed[key], "epochs: already slashed"
+
+    self._slashed[key] = True
+    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
+    slashed: uint256 = extcall Stakes(stakes).slash(subnet, agent, rules.equivocation_bps, msg.sender)
+
+    log Equivocated(subnet=subnet, epoch=epoch, agent=agent, uid=uid, slashed=slashed)
+
+
+@external
+@view
+def is_claimed(subnet: uint256, epoch: uint256, index: uint256) -> bool:
+    """
+    @notice Whether the leaf at `index` has been carried out.
+    """
+    return (self._claimed[self._word(subnet, epoch, index)] >> (index & 255)) & 1 == 1
+
+
+@external
+@view
+def hash_closing(closing: Closing) -> bytes32:
+    """
+    @notice The id of a closing: its EIP-712 struct hash.
+    """
+    return self._hash(closing)
+
+
+@external
+@view
+def block_emission() -> uint256:
+    """
+    @notice What the next epoch to be sealed is given for each of its blocks, over all subnets.
+    """
+    return emission._block_emission(staticcall Token(token).minted() + self.reserved, CAP, base_emission)
+
+
+@internal
+@view
+def _open(subnet: uint256, epoch: uint256) -> Epoch:
+    sealed: Epoch = self.epochs[subnet][epoch]
+    assert sealed.status != empty(Status), "epochs: epoch is not sealed"
+    assert sealed.status != Status.CLOSED, "epochs: epoch is already closed"
+    assert sealed.status != Status.SKIPPED, "epochs: epoch was skipped"
+    assert epoch == self.next_close[subnet], "epochs: epochs are closed in order"
+    return sealed
+
+
+@internal
+@pure
+def _hash(closing: Closing) -> bytes32:
+    return keccak256(
+        abi_encode(
+            CLOSING_TYPE,
+            closing.subnet,
+            closing.epoch,
+            closing.snapshot,
+            closing.params,
+            closing.previous,
+            closing.bonds,
+            closing.pot,
+            closing.payout,
+            closing.claims,
+        )
+    )
+
+
+@internal
+@view
+def _count(subnet: uint256, epoch: uint256, id: bytes32, votes: DynArray[Vote, MAX_VOTES]) -> uint256:
+    digest: bytes32 = eip712._digest(id)
+    signed: uint256 = 0
+    next: uint256 = 0
+    for vote: Vote in votes:
+        assert vote.uid >= next, "epochs: votes are not by rising uid"
+        next = vote.uid + 1
+        agent: uint256 = 0
+        signer: address = empty(address)
+        stake: uint256 = 0
+        agent, signer, stake = staticcall Weights(weights).seat(subnet, epoch, vote.uid)
+        assert signer != empty(address), "epochs: nobody had that seat"
+        assert signature._recover(digest, vote.signature) == signer, "epochs: signer differs"
+        assert staticcall Weights(weights).signs_now(agent, signer), "epochs: validator is suspended"
+        signed += stake
+    return signed
+
+
+@internal
+@pure
+def _word(subnet: uint256, epoch: uint256, index: uint256) -> bytes32:
+    return keccak256(abi_encode(subnet, epoch, index >> 8))
+
+
+@internal
+def _claim(subnet: uint256, epoch: uint256, item: Claim):
+    closed: Epoch = self.epochs[subnet][epoch]
+    assert closed.status == Status.CLOSED, "epochs: epoch is not closed"
+    leaf: bytes32 = merkle._leaf(
+        subnet, epoch, item.index, item.kind, item.agent, item.account, item.amount
+    )
+    assert merkle._verify(closed.claims, leaf, item.index, item.proof), "epochs: proof does not hold"
+    word: bytes32 = self._word(subnet, epoch, item.index)
+    bit: uint256 = 1 << (item.index & 255)
+    assert self._claimed[word] & bit == 0, "epochs: already claimed"
+
+    self._claimed[word] = self._claimed[word] | bit
+    if item.kind != SLASH:
+        assert closed.claimed + item.amount <= closed.payout, "epochs: claims are over the payout"
+        self.epochs[subnet][epoch].claimed = closed.claimed + item.amount
+
+    log Claimed(
+        subnet=subnet,
+        epoch=epoch,
+        agent=item.agent,
+        index=item.index,
+        kind=item.kind,
+        account=item.account,
+        amount=item.amount,
+    )
+
+    if item.kind == PAY:
+        extcall Subnets(subnets).note_pay(subnet, item.agent, epoch, item.amount)
+        assert extcall Token(token).transfer(item.account, item.amount)
+    elif item.kind == STAKE:
+        extcall Subnets(subnets).note_pay(subnet, item.agent, epoch, item.amount)
+        assert extcall Token(token).transfer(stakes, item.amount)
+        extcall Stakes(stakes).reward(subnet, item.agent, item.amount)
+    else:
+        assert item.kind == SLASH, "epochs: there is no such kind of claim"
+        extcall Stakes(stakes).slash_collateral(subnet, item.agent, item.amount)

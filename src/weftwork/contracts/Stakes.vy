@@ -1,0 +1,478 @@
+# pragma version ~=0.4.3
+"""
+@title Stakes
+@license Apache-2.0
+@notice Who backs whom: one stake pool for each (subnet, agent), delegation with take, unbonding, collateral, slashing.
+        What the pool held at the last block of each epoch is kept for good: it is the weight of a validator's vote.
+@custom:halt Nobody can pause this contract or move anyone's stake. Only `Epochs` adds rewards and slashes, by the
+             rules of the subnet. Without it, stakers still unstake and withdraw everything that they have.
+"""
+
+import checkpoint
+
+initializes: checkpoint
+
+
+interface Token:
+    def transfer(receiver: address, amount: uint256) -> bool: nonpayable
+    def transferFrom(owner: address, receiver: address, amount: uint256) -> bool: nonpayable
+    def burn(amount: uint256): nonpayable
+
+
+interface Identity:
+    def ownerOf(agent: uint256) -> address: view
+    def getAgentWallet(agent: uint256) -> address: view
+
+
+interface Subnets:
+    def current_epoch(subnet: uint256) -> uint256: view
+
+
+BPS: constant(uint256) = 10_000
+MAX_TAKE: public(constant(uint256)) = 1_800
+REPORTER_BPS: public(constant(uint256)) = 1_000
+# A pool that is not empty has this many shares at least, so that rounding costs a staker next to nothing.
+MIN_SHARES: public(constant(uint256)) = 10**15
+# A pool cut below one unit for this many shares is wiped: its shares are void and the rest is burnt.
+MAX_SHARES_PER_UNIT: constant(uint256) = 10**6
+MAX_ENTRIES: constant(uint256) = 16
+
+token: public(immutable(address))
+identity: public(immutable(address))
+unbonding: public(immutable(uint256))
+take_delay: public(immutable(uint256))
+DEPLOYER: immutable(address)
+
+
+struct Pool:
+    amount: uint256
+    shares: uint256
+    round: uint256
+
+
+struct Entry:
+    shares: uint256
+    release: uint256
+    round: uint256
+
+
+struct Collateral:
+    account: address
+    amount: uint256
+    release: uint256
+
+
+subnets: public(address)
+epochs: public(address)
+# pools that earn and vote, and pools of what is unbonding
+pools: public(HashMap[uint256, HashMap[uint256, Pool]])
+unbonding_pools: public(HashMap[uint256, HashMap[uint256, Pool]])
+_shares: HashMap[bytes32, HashMap[address, uint256]]
+_entries: HashMap[bytes32, HashMap[address, DynArray[Entry, MAX_ENTRIES]]]
+collaterals: public(HashMap[uint256, HashMap[uint256, Collateral]])
+take: public(HashMap[uint256, uint256])
+take_raised_at: public(HashMap[uint256, uint256])
+total_of: public(HashMap[uint256, uint256])
+total: public(uint256)
+
+
+event Staked:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    account: indexed(address)
+    amount: uint256
+    shares: uint256
+
+
+event Unstaked:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    account: indexed(address)
+    amount: uint256
+    shares: uint256
+    release: uint256
+
+
+event Withdrawn:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    account: indexed(address)
+    amount: uint256
+
+
+event Rewarded:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    amount: uint256
+    take: uint256
+
+
+event Slashed:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    reporter: indexed(address)
+    burned: uint256
+    reported: uint256
+
+
+event CollateralChanged:
+    subnet: indexed(uint256)
+    agent: indexed(uint256)
+    account: indexed(address)
+    amount: uint256
+    release: uint256
+
+
+event TakeChanged:
+    agent: indexed(uint256)
+    take: uint256
+
+
+@deploy
+def __init__(token_: address, identity_: address, unbonding_blocks: uint256, take_delay_blocks: uint256):
+    """
+    @notice Stake leaves after `unbonding_blocks`; an agent raises its take once in `take_delay_blocks`.
+    """
+    token = token_
+    identity = identity_
+    unbonding = unbonding_blocks
+    take_delay = take_delay_blocks
+    DEPLOYER = msg.sender
+
+
+@external
+def bind(subnets_: address, epochs_: address):
+    """
+    @notice Name the two contracts beside this one; once, by the deployer.
+    """
+    assert msg.sender == DEPLOYER, "stakes: caller is not the deployer"
+    assert self.subnets == empty(address), "stakes: already bound"
+
+    self.subnets = subnets_
+    self.epochs = epochs_
+
+
+@external
+def stake(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
+    """
+    @notice Back `agent` on `subnet` with the caller's tokens; the shares got, rounded down.
+    """
+    assert staticcall Identity(identity).ownerOf(agent) != empty(address), "stakes: there is no such agent"
+
+    shares: uint256 = self._add(subnet, agent, msg.sender, amount)
+    assert shares != 0, "stakes: amount is too small"
+    assert self.pools[subnet][agent].shares >= MIN_SHARES, "stakes: pool would be too small"
+
+    log Staked(subnet=subnet, agent=agent, account=msg.sender, amount=amount, shares=shares)
+
+    assert extcall Token(token).transferFrom(msg.sender, self, amount)
+    return shares
+
+
+@external
+def unstake(subnet: uint256, agent: uint256, shares: uint256) -> uint256:
+    """
+    @notice Take `shares` out of the pool; their worth, rounded down, can be withdrawn after the unbonding.
+    """
+    pool: Pool = self.pools[subnet][agent]
+    key: bytes32 = self._key(subnet, agent, pool.round)
+    assert shares != 0 and shares <= self._shares[key][msg.sender], "stakes: not that many shares"
+    left: uint256 = pool.shares - shares
+    assert left == 0 or left >= MIN_SHARES, "stakes: pool would be too small"
+
+    amount: uint256 = shares * pool.amount // pool.shares
+    self._shares[key][msg.sender] -= shares
+    self.pools[subnet][agent] = Pool(amount=pool.amount - amount, shares=left, round=pool.round)
+    self._note(subnet, agent, pool.amount, pool.amount - amount)
+
+    aside: Pool = self.unbonding_pools[subnet][agent]
+    units: uint256 = amount
+    if aside.shares != 0:
+        units = amount * aside.shares // aside.amount
+    aside.amount += amount
+    aside.shares += units
+    self.unbonding_pools[subnet][agent] = aside
+    release: uint256 = block.number + unbonding
+    queue: bytes32 = self._key(subnet, agent, max_value(uint256))
+    assert len(self._entries[queue][msg.sender]) < MAX_ENTRIES, "stakes: too many open withdrawals"
+    self._entries[queue][msg.sender].append(Entry(shares=units, release=release, round=aside.round))
+
+    log Unstaked(
+        subnet=subnet, agent=agent, account=msg.sender, amount=amount, shares=shares, release=release
+    )
+    return amount
+
+
+@external
+def withdraw_unbonded(subnet: uint256, agent: uint256) -> uint256:
+    """
+    @notice Pay the caller all of its stake whose unbonding is over; less where the pool was slashed meanwhile.
+    """
+    queue: bytes32 = self._key(subnet, agent, max_value(uint256))
+    entries: DynArray[Entry, MAX_ENTRIES] = self._entries[queue][msg.sender]
+    kept: DynArray[Entry, MAX_ENTRIES] = []
+    aside: Pool = self.unbonding_pools[subnet][agent]
+    paid: uint256 = 0
+    for entry: Entry in entries:
+        if entry.release > block.number:
+            kept.append(entry)
+        elif entry.round == aside.round and entry.shares != 0:
+            amount: uint256 = entry.shares * aside.amount // aside.shares
+            aside.amount -= amount
+            aside.shares -= entry.shares
+            paid += amount
+    assert len(kept) < len(entries), "stakes: nothing has unbonded"
+
+    self._entries[queue][msg.sender] = kept
+    self.unbonding_pools[subnet][agent] = aside
+
+    log Withdrawn(subnet=subnet, agent=agent, account=msg.sender, amount=paid)
+
+    assert extcall Token(token).transfer(msg.sender, paid)
+    return paid
+
+
+@external
+def set_take(agent: uint256, bps: uint256):
+    """
+    @notice Set the part of rewards that the agent's wallet keeps; lower at any time, higher once in `take_delay`.
+    """
+    self._check_agent(agent)
+    assert bps <= MAX_TAKE, "stakes: take is too high"
+
+    if bps > self.take[agent]:
+        raised: uint256 = self.take_raised_at[agent]
+        assert raised == 0 or block.number >= raised + take_delay, "stakes: take was raised too recently"
+        self.take_raised_at[agent] = block.number
+    self.take[agent] = bps
+
+    log TakeChanged(agent=agent, take=bps)
+
+
+@external
+def lock_collateral(subnet: uint256, agent: uint256, amount: uint256):
+    """
+    @notice Add to the collateral that stands for an agent's work; only the account that locked first may add.
+    """
+    held: Collateral = self.collaterals[subnet][agent]
+    if held.amount == 0:
+        self._check_agent(agent)
+        held.account = msg.sender
+    assert held.account == msg.sender, "stakes: collateral is another account's"
+    assert amount != 0, "stakes: amount is too small"
+
+    held.amount += amount
+    held.release = 0
+    self.collaterals[subnet][agent] = held
+
+    log CollateralChanged(subnet=subnet, agent=agent, account=msg.sender, amount=held.amount, release=0)
+
+    assert extcall Token(token).transferFrom(msg.sender, self, amount)
+
+
+@external
+def release_collateral(subnet: uint256, agent: uint256) -> uint256:
+    """
+    @notice Ask for the collateral back; a second call after the unbonding pays what was not slashed.
+    """
+    held: Collateral = self.collaterals[subnet][agent]
+    assert held.account == msg.sender and held.amount != 0, "stakes: caller has no collateral here"
+
+    if held.release == 0:
+        held.release = block.number + unbonding
+        self.collaterals[subnet][agent] = held
+        log CollateralChanged(
+            subnet=subnet, agent=agent, account=msg.sender, amount=held.amount, release=held.release
+        )
+        return 0
+
+    assert block.number >= held.release, "stakes: collateral is still unbonding"
+
+    self.collaterals[subnet][agent] = empty(Collateral)
+
+    log CollateralChanged(subnet=subnet, agent=agent, account=msg.sender, amount=0, release=0)
+
+    assert extcall Token(token).transfer(msg.sender, held.amount)
+    return held.amount
+
+
+@external
+def reward(subnet: uint256, agent: uint256, amount: uint256):
+    """
+    @notice Share `amount`, which `Epochs` has sent along, among the stakers; the take goes to the agent as stake. An
+            agent without stakers is paid at its wallet.
+    """
+    assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
+
+    account: address = self._payee(agent)
+    pool: Pool = self.pools[subnet][agent]
+    part: uint256 = amount * self.take[agent] // BPS
+    if pool.shares != 0:
+        self.pools[subnet][agent].amount = pool.amount + amount - part
+        self._note(subnet, agent, pool.amount, pool.amount + amount - part)
+        if part != 0:
+            self._add(subnet, agent, account, part)
+
+    log Rewarded(subnet=subnet, agent=agent, amount=amount, take=part)
+
+    if pool.shares == 0:
+        assert extcall Token(token).transfer(account, amount)
+
+
+@external
+def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> uint256:
+    """
+    @notice Burn `bps` of all that backs an agent, unbonding stake and collateral too; a tenth goes to the reporter.
+    """
+    assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
+
+    pool: Pool = self.pools[subnet][agent]
+    rest: Pool = self._cut(pool, bps)
+    self.pools[subnet][agent] = rest
+    self._note(subnet, agent, pool.amount, rest.amount)
+    aside: Pool = self.unbonding_pools[subnet][agent]
+    aside_rest: Pool = self._cut(aside, bps)
+    self.unbonding_pools[subnet][agent] = aside_rest
+    pledge: uint256 = self._ceil(self.collaterals[subnet][agent].amount, bps)
+    self.collaterals[subnet][agent].amount -= pledge
+
+    cut: uint256 = pool.amount - rest.amount + aside.amount - aside_rest.amount + pledge
+    reported: uint256 = cut * REPORTER_BPS // BPS
+
+    log Slashed(subnet=subnet, agent=agent, reporter=reporter, burned=cut - reported, reported=reported)
+
+    extcall Token(token).burn(cut - reported)
+    if reported != 0:
+        assert extcall Token(token).transfer(reporter, reported)
+    return cut
+
+
+@external
+def slash_collateral(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
+    """
+    @notice Burn up to `amount` of an agent's collateral; what was burnt.
+    """
+    assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
+
+    cut: uint256 = min(amount, self.collaterals[subnet][agent].amount)
+    self.collaterals[subnet][agent].amount -= cut
+
+    log Slashed(subnet=subnet, agent=agent, reporter=empty(address), burned=cut, reported=0)
+
+    extcall Token(token).burn(cut)
+    return cut
+
+
+@external
+@view
+def shares_of(subnet: uint256, agent: uint256, account: address) -> uint256:
+    """
+    @notice The shares of `account` in the pool of an agent.
+    """
+    return self._shares[self._key(subnet, agent, self.pools[subnet][agent].round)][account]
+
+
+@external
+@view
+def stake_of(subnet: uint256, agent: uint256, account: address) -> uint256:
+    """
+    @notice What the shares of `account` are worth now, rounded down.
+    """
+    pool: Pool = self.pools[subnet][agent]
+    if pool.shares == 0:
+        return 0
+
+    return self._shares[self._key(subnet, agent, pool.round)][account] * pool.amount // pool.shares
+
+
+@external
+@view
+def stake_at(subnet: uint256, agent: uint256, epoch: uint256) -> uint256:
+    """
+    @notice The whole pool of an agent at the last block of `epoch`; as it stands now for the current epoch.
+    """
+    return checkpoint._at(self._key(subnet, agent, 0), epoch)
+
+
+@external
+@view
+def stakes_at(subnet: uint256, agents: DynArray[uint256, 256], epoch: uint256) -> DynArray[uint256, 256]:
+    """
+    @notice `stake_at` of many agents.
+    """
+    amounts: DynArray[uint256, 256] = []
+    for agent: uint256 in agents:
+        amounts.append(checkpoint._at(self._key(subnet, agent, 0), epoch))
+    return amounts
+
+
+@external
+@view
+def unbonding_of(subnet: uint256, agent: uint256, account: address) -> DynArray[Entry, MAX_ENTRIES]:
+    """
+    @notice The open withdrawals of `account`: shares of the unbonding pool and the block of their release.
+    """
+    return self._entries[self._key(subnet, agent, max_value(uint256))][account]
+
+
+@internal
+def _add(subnet: uint256, agent: uint256, account: address, amount: uint256) -> uint256:
+    pool: Pool = self.pools[subnet][agent]
+    shares: uint256 = amount
+    if pool.shares != 0:
+        shares = amount * pool.shares // pool.amount
+    self._shares[self._key(subnet, agent, pool.round)][account] += shares
+    self.pools[subnet][agent] = Pool(
+        amount=pool.amount + amount, shares=pool.shares + shares, round=pool.round
+    )
+    self._note(subnet, agent, pool.amount, pool.amount + amount)
+    return shares
+
+
+@internal
+def _note(subnet: uint256, agent: uint256, before: uint256, after: uint256):
+    epoch: uint256 = staticcall Subnets(self.subnets).current_epoch(subnet)
+    checkpoint._set(self._key(subnet, agent, 0), epoch, after)
+    self.total_of[subnet] = self.total_of[subnet] + after - before
+    self.total = self.total + after - before
+
+
+@internal
+@pure
+def _cut(pool: Pool, bps: uint256) -> Pool:
+    rest: uint256 = pool.amount - self._ceil(pool.amount, bps)
+    if rest * MAX_SHARES_PER_UNIT < pool.shares:
+        return Pool(amount=0, shares=0, round=pool.round + 1)
+
+    return Pool(amount=rest, shares=pool.shares, round=pool.round)
+
+
+@internal
+@pure
+def _ceil(amount: uint256, bps: uint256) -> uint256:
+    return (amount * bps + BPS - 1) // BPS
+
+
+@internal
+@pure
+def _key(subnet: uint256, agent: uint256, round: uint256) -> bytes32:
+    return keccak256(abi_encode(subnet, agent, round))
+
+
+@internal
+@view
+def _payee(agent: uint256) -> address:
+    wallet: address = staticcall Identity(identity).getAgentWallet(agent)
+    if wallet == empty(address):
+        return staticcall Identity(identity).ownerOf(agent)
+
+    return wallet
+
+
+@internal
+@view
+def _check_agent(agent: uint256):
+    assert (
+        staticcall Identity(identity).getAgentWallet(agent) == msg.sender
+        or staticcall Identity(identity).ownerOf(agent) == msg.sender
+    ), "stakes: caller does not hold the agent"

@@ -1,0 +1,459 @@
+# pragma version ~=0.4.3
+"""
+@title Weights
+@license Apache-2.0
+@notice Who judges a subnet and what they say: seats of validators, sealed weights, reveals, and the stake that votes on
+        an epoch's closing. What held at an epoch's last block can be read for good.
+@custom:halt Nobody can pause this contract. A validator that does not reveal loses only that epoch's word.
+"""
+
+import checkpoint
+
+initializes: checkpoint
+
+
+interface Identity:
+    def getAgentWallet(agent: uint256) -> address: view
+
+
+interface Stakes:
+    def stake_at(subnet: uint256, agent: uint256, epoch: uint256) -> uint256: view
+
+
+struct Rules:
+    neurons: uint256
+    max_validators: uint256
+    stake_threshold: uint256
+    min_weights: uint256
+    max_weight: uint256
+    version_key: uint256
+
+
+interface Subnets:
+    def identity() -> address: view
+    def stakes() -> address: view
+    def phase(subnet: uint256) -> (uint256, bool): view
+    def agent_of(subnet: uint256, uid: uint256) -> uint256: view
+    def rules(subnet: uint256, epoch: uint256) -> Rules: view
+
+
+MAX_UIDS: constant(uint256) = 256
+MAX_VALIDATORS: constant(uint256) = 64
+U16: constant(uint256) = 65_535
+NOBODY: constant(uint256) = max_value(uint256)
+WEIGHTS_TAG: constant(bytes32) = keccak256("weft.weights.v1")
+SAMPLING_TAG: constant(bytes32) = keccak256("weft.sampling.v1")
+
+subnets: public(immutable(address))
+identity: public(immutable(address))
+stakes: public(immutable(address))
+
+
+struct Commitment:
+    hash: bytes32
+    block: uint256
+
+
+# a bit for each uid: who has a seat (a new word at each change), who revealed (a word for each epoch)
+_seats: HashMap[uint256, HashMap[uint256, uint256]]
+_changes: HashMap[uint256, uint256]
+revealed: public(HashMap[uint256, HashMap[uint256, uint256]])
+commitments: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, Commitment]]])
+sampling: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, bytes32]]])
+
+
+event Entered:
+    subnet: indexed(uint256)
+    uid: indexed(uint256)
+    agent: indexed(uint256)
+    epoch: uint256
+
+
+event Left:
+    subnet: indexed(uint256)
+    uid: indexed(uint256)
+    epoch: uint256
+
+
+event WeightsCommitted:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    uid: indexed(uint256)
+    commitment: bytes32
+
+
+event SamplingCommitted:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    uid: indexed(uint256)
+    commitment: bytes32
+
+
+event WeightsRevealed:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    uid: indexed(uint256)
+    uids: DynArray[uint256, MAX_UIDS]
+    values: DynArray[uint256, MAX_UIDS]
+    version: uint256
+    sampling_key: bytes32
+    committed_at: uint256
+
+
+@deploy
+def __init__(subnets_: address):
+    subnets = subnets_
+    identity = staticcall Subnets(subnets_).identity()
+    stakes = staticcall Subnets(subnets_).stakes()
+
+
+@external
+def enter(subnet: uint256, uid: uint256):
+    """
+    @notice Take a validator's seat from the next epoch on; when all are taken, from the seat with the least stake.
+    """
+    epoch: uint256 = self._epoch(subnet)
+    agent: uint256 = self._caller_agent(subnet, uid)
+    seats: uint256 = self._seats_at(subnet, epoch + 1)
+    assert not self._has(seats, uid) or self._agent_at(subnet, uid, epoch + 1) != agent, "weights: already entered"
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
+    stake: uint256 = self._stake(subnet, agent, epoch)
+    assert stake != 0 and stake >= rules.stake_threshold, "weights: stake is below the threshold"
+
+    if not self._has(seats, uid):
+        taken: uint256 = 0
+        lowest: uint256 = max_value(uint256)
+        loser: uint256 = 0
+        for other: uint256 in range(MAX_UIDS):
+            if self._has(seats, other):
+                taken += 1
+                amount: uint256 = self._seat_stake(subnet, other, epoch)
+                if amount < lowest:
+                    lowest = amount
+                    loser = other
+        if taken >= rules.max_validators:
+            assert stake > lowest, "weights: every seat has more stake"
+            seats = seats ^ (1 << loser)
+            log Left(subnet=subnet, uid=loser, epoch=epoch + 1)
+    self._set_seats(subnet, epoch + 1, seats | (1 << uid))
+    self._set_agent(subnet, uid, epoch + 1, agent)
+    self._set_signer(subnet, uid, epoch + 1)
+
+    log Entered(subnet=subnet, uid=uid, agent=agent, epoch=epoch + 1)
+
+
+@external
+def leave(subnet: uint256, uid: uint256):
+    """
+    @notice Give up a seat from the next epoch on.
+    """
+    epoch: uint256 = self._epoch(subnet)
+    self._caller_agent(subnet, uid)
+    seats: uint256 = self._seats_at(subnet, epoch + 1)
+    assert self._has(seats, uid), "weights: no seat to leave"
+
+    self._set_seats(subnet, epoch + 1, seats ^ (1 << uid))
+
+    log Left(subnet=subnet, uid=uid, epoch=epoch + 1)
+
+
+@external
+def commit_weights(subnet: uint256, uid: uint256, commitment: bytes32):
+    """
+    @notice Seal this epoch's weights; once an epoch, before its reveals open. The wallet that commits signs closings.
+    """
+    epoch: uint256 = 0
+    is_open: bool = False
+    epoch, is_open = staticcall Subnets(subnets).phase(subnet)
+    assert is_open, "weights: commits are closed"
+    agent: uint256 = self._caller_agent(subnet, uid)
+    self._check_seat(subnet, uid, agent, epoch)
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
+    assert self._stake(subnet, agent, epoch) >= rules.stake_threshold, "weights: stake is below the threshold"
+    assert commitment != empty(bytes32), "weights: commitment is empty"
+    assert self.commitments[subnet][epoch][uid].block == 0, "weights: already committed"
+
+    self.commitments[subnet][epoch][uid] = Commitment(hash=commitment, block=block.number)
+    self._set_signer(subnet, uid, epoch)
+
+    log WeightsCommitted(subnet=subnet, epoch=epoch, uid=uid, commitment=commitment)
+
+
+@external
+def commit_sampling(subnet: uint256, uid: uint256, commitment: bytes32):
+    """
+    @notice Fix the key by which the caller samples receipts in the next epoch; it is shown with that epoch's weights.
+    """
+    epoch: uint256 = self._epoch(subnet) + 1
+    self._caller_agent(subnet, uid)
+    assert self.sampling[subnet][epoch][uid] == empty(bytes32), "weights: sampling is committed"
+
+    self.sampling[subnet][epoch][uid] = commitment
+
+    log SamplingCommitted(subnet=subnet, epoch=epoch, uid=uid, commitment=commitment)
+
+
+@external
+def reveal_weights(
+    subnet: uint256,
+    uid: uint256,
+    uids: DynArray[uint256, MAX_UIDS],
+    values: DynArray[uint256, MAX_UIDS],
+    version: uint256,
+    sampling_key: bytes32,
+    salt: bytes32,
+):
+    """
+    @notice Show the weights committed to in this epoch; only after its commits have closed.
+    """
+    epoch: uint256 = 0
+    is_open: bool = False
+    epoch, is_open = staticcall Subnets(subnets).phase(subnet)
+    assert not is_open, "weights: reveals are not open"
+    agent: uint256 = self._caller_agent(subnet, uid)
+    self._check_seat(subnet, uid, agent, epoch)
+    kept: Commitment = self.commitments[subnet][epoch][uid]
+    assert kept.block != 0, "weights: nothing was committed"
+    assert not self._has(self.revealed[subnet][epoch], uid), "weights: already revealed"
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
+    self._check_weights(subnet, agent, epoch, uids, values, version, rules)
+    assert kept.hash == keccak256(
+        abi_encode(
+            WEIGHTS_TAG,
+            chain.id,
+            self,
+            subnet,
+            epoch,
+            uid,
+            keccak256(abi_encode(uids)),
+            keccak256(abi_encode(values)),
+            version,
+            sampling_key,
+            salt,
+        )
+    ), "weights: reveal differs from the commitment"
+    sealed: bytes32 = self.sampling[subnet][epoch][uid]
+    assert (
+        sealed == empty(bytes32) or sealed == keccak256(abi_encode(SAMPLING_TAG, sampling_key))
+    ), "weights: sampling key differs from the commitment"
+
+    self.revealed[subnet][epoch] = self.revealed[subnet][epoch] | (1 << uid)
+
+    log WeightsRevealed(
+        subnet=subnet,
+        epoch=epoch,
+        uid=uid,
+        uids=uids,
+        values=values,
+        version=version,
+        sampling_key=sampling_key,
+        committed_at=kept.block,
+    )
+
+
+@external
+@view
+def seats_at(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Who has a seat in `epoch`, a bit for each uid.
+    """
+    return self._seats_at(subnet, epoch)
+
+
+@external
+@view
+def holds_seat(subnet: uint256, uid: uint256) -> bool:
+    """
+    @notice Whether the neuron at `uid` has a seat from the next epoch on, and stake behind it.
+    """
+    epoch: uint256 = self._epoch(subnet)
+    if not self._has(self._seats_at(subnet, epoch + 1), uid):
+        return False
+
+    return self._seat_stake(subnet, uid, epoch) != 0
+
+
+@external
+@view
+def active_at(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice The seats that did not miss both this epoch's reveal and the one before, a bit for each uid.
+    """
+    return self._active_at(subnet, epoch)
+
+
+@external
+@view
+def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256):
+    """
+    @notice The agent on a seat in `epoch`, the key that signs for it, and the stake with which it votes.
+    """
+    signer: address = convert(
+        convert(checkpoint._at(self._key(subnet, uid, 2), epoch), uint160), address
+    )
+    return self._agent_at(subnet, uid, epoch), signer, self._voting_stake(subnet, epoch, uid)
+
+
+@external
+@view
+def total_stake(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice All stake that votes on the closing of `epoch`.
+    """
+    total: uint256 = 0
+    active: uint256 = self._active_at(subnet, epoch)
+    for uid: uint256 in range(MAX_UIDS):
+        if self._has(active, uid):
+            total += self._voting_stake(subnet, epoch, uid)
+    return total
+
+
+@external
+@view
+def signs_now(agent: uint256, signer: address) -> bool:
+    """
+    @notice Whether `signer` is the agent's wallet now; a transferred identity has none.
+    """
+    return staticcall Identity(identity).getAgentWallet(agent) == signer
+
+
+@internal
+@view
+def _epoch(subnet: uint256) -> uint256:
+    epoch: uint256 = 0
+    is_open: bool = False
+    epoch, is_open = staticcall Subnets(subnets).phase(subnet)
+    return epoch
+
+
+@internal
+@view
+def _caller_agent(subnet: uint256, uid: uint256) -> uint256:
+    agent: uint256 = staticcall Subnets(subnets).agent_of(subnet, uid)
+    assert agent != NOBODY, "weights: nobody is registered there"
+    assert staticcall Identity(identity).getAgentWallet(agent) == msg.sender, "weights: caller is not the wallet"
+    return agent
+
+
+@internal
+@view
+def _check_seat(subnet: uint256, uid: uint256, agent: uint256, epoch: uint256):
+    assert self._has(self._seats_at(subnet, epoch), uid), "weights: validator has no seat"
+    assert self._agent_at(subnet, uid, epoch) == agent, "weights: seat is another agent's"
+
+
+@internal
+@view
+def _check_weights(
+    subnet: uint256,
+    agent: uint256,
+    epoch: uint256,
+    uids: DynArray[uint256, MAX_UIDS],
+    values: DynArray[uint256, MAX_UIDS],
+    version: uint256,
+    rules: Rules,
+):
+    assert len(uids) == len(values), "weights: not one value for each uid"
+    assert self._stake(subnet, agent, epoch) >= rules.stake_threshold, "weights: stake is below the threshold"
+    assert version >= rules.version_key, "weights: version is too old"
+    seen: uint256 = 0
+    sum: uint256 = 0
+    top: uint256 = 0
+    for i: uint256 in range(len(uids), bound=MAX_UIDS):
+        assert not self._has(seen, uids[i]), "weights: uid is given twice"
+        assert uids[i] < rules.neurons, "weights: uid does not exist"
+        assert values[i] <= U16, "weights: value is over 65535"
+        seen = seen | (1 << uids[i])
+        sum += values[i]
+        top = max(top, values[i])
+    assert len(uids) >= min(rules.min_weights, rules.neurons), "weights: too few weights"
+    assert top * U16 <= rules.max_weight * sum, "weights: one weight is too large"
+
+
+@internal
+@pure
+def _has(word: uint256, uid: uint256) -> bool:
+    return (word >> uid) & 1 == 1
+
+
+@internal
+@pure
+def _key(subnet: uint256, uid: uint256, kind: uint256) -> bytes32:
+    return keccak256(abi_encode(subnet, uid, kind))
+
+
+@internal
+@view
+def _seats_at(subnet: uint256, epoch: uint256) -> uint256:
+    return self._seats[subnet][checkpoint._at(self._key(subnet, 0, 0), epoch)]
+
+
+@internal
+def _set_seats(subnet: uint256, epoch: uint256, seats: uint256):
+    change: uint256 = self._changes[subnet] + 1
+    self._changes[subnet] = change
+    self._seats[subnet][change] = seats
+    checkpoint._set(self._key(subnet, 0, 0), epoch, change)
+
+
+@internal
+@view
+def _agent_at(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
+    return checkpoint._at(self._key(subnet, uid, 1), epoch)
+
+
+@internal
+def _set_agent(subnet: uint256, uid: uint256, epoch: uint256, agent: uint256):
+    checkpoint._set(self._key(subnet, uid, 1), epoch, agent)
+
+
+@internal
+def _set_signer(subnet: uint256, uid: uint256, epoch: uint256):
+    key: bytes32 = self._key(subnet, uid, 2)
+    signer: uint256 = convert(msg.sender, uint256)
+    if checkpoint._at(key, epoch) != signer:
+        checkpoint._set(key, epoch, signer)
+
+
+@internal
+@view
+def _stake(subnet: uint256, agent: uint256, epoch: uint256) -> uint256:
+    return staticcall Stakes(stakes).stake_at(subnet, agent, epoch)
+
+
+@internal
+@view
+def _seat_stake(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
+    """
+    @dev The stake on a seat of the next epoch; none where the uid has gone to another agent.
+    """
+    agent: uint256 = self._agent_at(subnet, uid, epoch + 1)
+    if staticcall Subnets(subnets).agent_of(subnet, uid) != agent:
+        return 0
+
+    return self._stake(subnet, agent, epoch)
+
+
+@internal
+@view
+def _active_at(subnet: uint256, epoch: uint256) -> uint256:
+    seats: uint256 = self._seats_at(subnet, epoch)
+    if epoch == 0:
+        return seats
+
+    before: uint256 = self._seats_at(subnet, epoch - 1)
+    return seats & (self.revealed[subnet][epoch] | self.revealed[subnet][epoch - 1] | ~before)
+
+
+@internal
+@view
+def _voting_stake(subnet: uint256, epoch: uint256, uid: uint256) -> uint256:
+    if not self._has(self._active_at(subnet, epoch), uid):
+        return 0
+
+    stake: uint256 = self._stake(subnet, self._agent_at(subnet, uid, epoch), epoch)
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
+    if stake < rules.stake_threshold:
+        return 0
+
+    return stake
