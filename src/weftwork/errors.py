@@ -13,12 +13,16 @@
     │   ├── BadParameter           one field of an API call is missing, unknown or wrong
     │   └── BadCase                a conformance file is malformed at a named place
     ├── Refused                    understood, and not done
-    │   ├── Unpaid                 the work is not covered by a voucher
+    │   ├── Unpaid                 the work is not covered by a voucher: Overdrawn
+    │   ├── NotSupported           an engine cannot do what is asked
     │   ├── BadKey                 an API key is missing, unknown or revoked
     │   ├── CapReached             an API key has spent what it may spend
     │   ├── BadAnswer              a miner's answer or receipt does not prove what it says
     │   ├── Replayed               this message was seen before
     │   ├── Exploitable            parameters that let one participant take what is others'
+    │   ├── PriceExceeded          a price is over the maximum that the buyer named
+    │   ├── DeadlinePassed         the call came after its own deadline
+    │   ├── SubnetFull             every place is taken by a neuron that cannot be pruned
     │   ├── ForeignHost            the request names a host that is not served here
     │   ├── ForeignOrigin          a web page that is not listed tried to act
     │   ├── PrivateAddress         an endpoint points at a private address
@@ -26,9 +30,12 @@
     │   ├── MethodNotAllowed       the path exists, and not for this method
     │   └── LimitExceeded          a limit was reached: TooLarge (HeadTooLarge), TooSlow, Busy
     ├── NotFound                   nothing of that name or id is known here
+    │   ├── NetworkNotFound        no network was raised on this ledger, or not at that address
+    │   ├── EpochNotFound          that epoch has not ended, or was not sealed or closed
     │   └── UnknownModel           no miner on this gateway serves that model
     ├── Unavailable                a part of the network cannot be reached now
     │   ├── NoMiner                no miner that serves the model can be reached
+    │   ├── EngineFailed           the model's engine broke on this call
     │   ├── Unreachable            no connection to a peer, or it was lost
     │   ├── TimedOut               a peer did not answer in time
     │   ├── BadReply               a peer answered something that is no answer
@@ -41,6 +48,7 @@
     │   └── ArtifactMissing        no compiled contract of that name
     ├── StoreError                 the record store is broken
     └── VerifyError                a recomputation differs from what was recorded
+        └── ClosingDiffers         a closing, field by field, is not what the ledger's data gives
 
 Each leaf has a stable ``code`` (dotted, lower case) that programs may match, a sentence for people, the
 offending ``value`` and a ``hint`` that names the next step.
@@ -162,6 +170,20 @@ class Unpaid(Refused):
     status = 402
 
 
+class Overdrawn(Unpaid):
+    """A voucher or a request goes beyond what the channel's deposit is sure to pay."""
+
+    code = "refused.overdrawn"
+    hint = "deposit more into the channel, or cancel its pending withdrawal"
+
+
+class NotSupported(Refused):
+    """This engine, or this miner, cannot do what is asked; another one may."""
+
+    code = "refused.unsupported"
+    status = 501
+
+
 class Replayed(Refused):
     """This signed message was accepted before, or has expired."""
 
@@ -250,6 +272,30 @@ class Exploitable(Refused):
     hint = "use yuma 3, or a bonds penalty of 65535 (1.0)"
 
 
+class PriceExceeded(Refused):
+    """A price is over the maximum that the buyer named."""
+
+    code = "refused.price"
+    hint = "wait until the price has fallen, or name a higher maximum"
+    status = 409
+
+
+class DeadlinePassed(Refused):
+    """The call came after its own deadline."""
+
+    code = "refused.deadline"
+    hint = "sign and send the call again with a later deadline"
+    status = 409
+
+
+class SubnetFull(Refused):
+    """Every place of a subnet is taken by a neuron that cannot be pruned."""
+
+    code = "refused.full"
+    hint = "wait until an immunity ends, or choose another subnet"
+    status = 409
+
+
 class BadKey(Refused):
     """An API key is missing, unknown or revoked."""
 
@@ -301,6 +347,20 @@ class UnknownModel(NotFound):
         )
 
 
+class NetworkNotFound(NotFound):
+    """No network was raised on this ledger, or none stands at that address."""
+
+    code = "not_found.network"
+    hint = "run weft up to raise one, or give the address of its Epochs contract"
+
+
+class EpochNotFound(NotFound):
+    """That epoch has not ended, or has not been sealed or closed."""
+
+    code = "not_found.epoch"
+    hint = "see where the subnet stands with weft epoch"
+
+
 class Unavailable(WeftError):
     """A part of the network cannot be reached now."""
 
@@ -313,6 +373,13 @@ class NoMiner(Unavailable):
 
     code = "unavailable.miner"
     hint = "try again; weft status shows which miners answer"
+
+
+class EngineFailed(Unavailable):
+    """The engine behind a miner broke, or answered nonsense; the call may be tried elsewhere."""
+
+    code = "unavailable.engine"
+    status = 502
 
 
 class Unreachable(Unavailable):
@@ -436,3 +503,10 @@ class VerifyError(WeftError):
 
     code = "verify"
     status = 422
+
+
+class ClosingDiffers(VerifyError):
+    """A closing is not what the public data of its epoch gives; ``value`` names the field."""
+
+    code = "verify.closing"
+    hint = "recompute the epoch with weft verify, and do not sign or trust this closing"
