@@ -64,6 +64,8 @@ class World:
             "Epochs",
             self.token,
             self.identity,
+            self.identity,
+            self.identity,
             self.stakes,
             self.subnets,
             self.weights,

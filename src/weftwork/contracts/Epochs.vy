@@ -27,7 +27,7 @@ interface Token:
 interface Stakes:
     def reward(subnet: uint256, agent: uint256, amount: uint256): nonpayable
     def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> uint256: nonpayable
-    def slash_collateral(subnet: uint256, agent: uint256, amount: uint256) -> uint256: nonpayable
+    def slash_collateral(subnet: uint256, agent: uint256, amount: uint256, bps: uint256) -> uint256: nonpayable
 
 
 struct ClosingRules:
@@ -72,6 +72,8 @@ SLASH: constant(uint256) = 2
 
 token: public(immutable(address))
 identity: public(immutable(address))
+reputation: public(immutable(address))
+validation: public(immutable(address))
 stakes: public(immutable(address))
 subnets: public(immutable(address))
 weights: public(immutable(address))
@@ -184,6 +186,8 @@ event Equivocated:
 def __init__(
     token_: address,
     identity_: address,
+    reputation_: address,
+    validation_: address,
     stakes_: address,
     subnets_: address,
     weights_: address,
@@ -192,11 +196,14 @@ def __init__(
     base_emission_: uint256,
 ):
     """
-    @notice `base_emission_` is what a block mints before the first halving; `channels_` may be zero (no fees).
+    @notice `base_emission_` is what a block mints before the first halving; `channels_` may be zero (no fees). The
+            registries are kept only so that one address leads to the whole network.
     """
     eip712.__init__("Weftwork", "1")
     token = token_
     identity = identity_
+    reputation = reputation_
+    validation = validation_
     stakes = stakes_
     subnets = subnets_
     weights = weights_
@@ -488,4 +495,8 @@ def _claim(subnet: uint256, epoch: uint256, item: Claim):
         extcall Stakes(stakes).reward(subnet, item.agent, item.amount)
     else:
         assert item.kind == SLASH, "epochs: there is no such kind of claim"
-        extcall Stakes(stakes).slash_collateral(subnet, item.agent, item.amount)
+        key: bytes32 = keccak256(abi_encode(subnet, epoch, item.agent, SLASH))
+        assert not self._slashed[key], "epochs: already slashed"
+        self._slashed[key] = True
+        rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
+        extcall Stakes(stakes).slash_collateral(subnet, item.agent, item.amount, rules.fault_bps)

@@ -348,13 +348,13 @@ def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> u
 
 
 @external
-def slash_collateral(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
+def slash_collateral(subnet: uint256, agent: uint256, amount: uint256, bps: uint256) -> uint256:
     """
-    @notice Burn up to `amount` of an agent's collateral; what was burnt.
+    @notice Burn up to `amount` of an agent's collateral, and no more than `bps` of it; what was burnt.
     """
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
-    cut: uint256 = min(amount, self.collaterals[subnet][agent].amount)
+    cut: uint256 = min(amount, self.collaterals[subnet][agent].amount * bps // BPS)
     self.collaterals[subnet][agent].amount -= cut
 
     log Slashed(subnet=subnet, agent=agent, reporter=empty(address), burned=cut, reported=0)
