@@ -1,4 +1,4 @@
-"""The store's file: its tables by version, and opening it. Source: sqlite.org/wal.html, sqlite.org/pragma.html."""
+"""The store's file: its tables by version, and opening it. Source: sqlite.org/wal.html and pragma.html."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from weftwork.errors import StoreError
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE record (
-        seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, body TEXT NOT NULL, signature BLOB
+        seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, body TEXT NOT NULL,
+        signature BLOB
     );
     CREATE INDEX record_kind ON record (kind, seq);
     CREATE TABLE signature (
@@ -43,7 +44,7 @@ def connect_file(path: Path | None) -> sqlite3.Connection:
 
 
 def open_file(path: Path | None) -> sqlite3.Connection:
-    """A connection to the store at ``path``, made or brought to this version; :class:`StoreError` if it is none."""
+    """A connection to the store at ``path``, made or migrated; :class:`StoreError` if it is no store."""
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

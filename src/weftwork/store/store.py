@@ -25,6 +25,14 @@ from weftwork.units import Digest, keccak
 
 Item = Record | Signed[Any]
 
+_OLDEST = (
+    "SELECT id, body, signature FROM record WHERE kind = ?1 "
+    "AND (?2 IS NULL OR seq > (SELECT seq FROM record WHERE id = ?2)) ORDER BY seq LIMIT ?3"
+)
+_NEWEST = (
+    "SELECT id, body, signature FROM record WHERE kind = ?1 "
+    "AND (?2 IS NULL OR seq < (SELECT seq FROM record WHERE id = ?2)) ORDER BY seq DESC LIMIT ?3"
+)
 _SIGNER = {"request": "requester", "receipt": "worker", "score": "validator", "weights": "validator"}
 
 
@@ -32,7 +40,7 @@ class Store:
     """Records, contents and state of one role; thread-safe, and never blocking where it only adds."""
 
     def __init__(self, path: str | Path | None = None, *, linger: float = 0.02) -> None:
-        """Opens or makes the file at ``path`` (None: in memory); a group is written after ``linger`` seconds."""
+        """Opens or makes the file at ``path`` (None: in memory); writes groups after ``linger`` s."""
         self.path = None if path is None else Path(path)
         self._lock = threading.RLock()
         self._pending: dict[Digest, Item] = {}
@@ -56,15 +64,13 @@ class Store:
         With ``domain`` the signature is checked first (:class:`BadSignature`), against the signer that the
         record names where it names one. Several signatures of one record are all kept.
         """
-        signed = isinstance(item, Signed)
-        record: Record = item.record if signed else item
-        if domain is not None and signed:
-            named = _SIGNER.get(record.kind)
+        if domain is not None and isinstance(item, Signed):
+            named = _SIGNER.get(item.record.kind)
             if named is None:
                 item.signer(domain)
             else:
-                item.require_signer(domain, getattr(record, named))
-        digest = record.id
+                item.require_signer(domain, getattr(item.record, named))
+        digest = item.id
         self._pending.setdefault(digest, item)
         self._writer.put(("record", digest, item))
         return digest
@@ -74,11 +80,11 @@ class Store:
         return [self.add(item, domain=domain) for item in items]
 
     def link(self, parent: Digest, child: Digest) -> None:
-        """Queues an edge of the thread that no field names: a score and its Merkle root, weights and closing."""
+        """Queues an edge that no field names: from a score to its Merkle root, from weights to a closing."""
         self._writer.put(("link", parent, child))
 
     def put_content(self, digest: Digest, salt: bytes, body: bytes) -> None:
-        """Queues private content under its digest; :class:`BadInput` if that is not ``keccak(salt ++ body)``."""
+        """Queues private content; :class:`BadInput` if its digest is not ``keccak(salt ++ body)``."""
         if keccak(salt + body) != digest:
             raise BadInput("the content does not hash to its digest", value=str(digest))
         self._contents.setdefault(digest, (salt, body))
@@ -176,10 +182,7 @@ class Store:
     ) -> list[Item]:
         """Up to ``limit`` records of one kind from behind ``after``, oldest (or ``newest``) first."""
         self.flush()
-        start = "(SELECT seq FROM record WHERE id = ?2)"
-        order = f"seq < {start}) ORDER BY seq DESC" if newest else f"seq > {start}) ORDER BY seq"
-        sql = "SELECT id, body, signature FROM record WHERE kind = ?1 AND (?2 IS NULL OR " + order
-        return [_decode(row) for row in self._rows(sql + " LIMIT ?3", kind, after, limit)]
+        return [_decode(row) for row in self._rows(_NEWEST if newest else _OLDEST, kind, after, limit)]
 
     def count(self, kind: str | None = None) -> int:
         """How many records are here, of one kind or of all."""
@@ -187,7 +190,7 @@ class Store:
         return int(self._rows("SELECT count(*) FROM record WHERE ?1 IS NULL OR kind = ?1", kind)[0][0])
 
     def thread(self, digest: Digest | str, *, limit: int = 10_000) -> list[Item]:
-        """A record with its ancestors and its descendants, each after its parents; about ``limit`` at most."""
+        """A record, its ancestors and descendants, each after its parents; about ``limit`` at most."""
         self.flush()
         start = Digest(digest)
         parents: dict[Digest, set[Digest]] = {start: set()}

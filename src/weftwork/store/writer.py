@@ -1,7 +1,7 @@
 """The store's writer thread: takes what callers queue and commits it in groups.
 
-What a returned :meth:`Writer.flush` covers survives SIGKILL and loss of power; of what was queued after it, whole
-entries may be missing, the last ones first. If the disk refuses, the queue is kept and tried again at the next entry.
+What a returned :meth:`Writer.flush` covers survives SIGKILL and loss of power; of what was queued after it,
+whole entries may be missing, the last ones first. If the disk refuses, the queue is kept and tried again.
 """
 
 from __future__ import annotations

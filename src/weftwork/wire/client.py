@@ -1,5 +1,7 @@
 """The HTTP client of every role: guarded addresses, size caps, timeouts, kept connections, no redirects."""
 
+# ruff: noqa: ASYNC109  (a timeout parameter is this client's business)
+
 from __future__ import annotations
 
 import asyncio
@@ -77,8 +79,8 @@ class StreamReply:
 class Client:
     """Calls other roles.
 
-    ``local`` allows loopback and private addresses (a network on one machine); ``timeout`` is the seconds for a whole
-    call (for a stream: until its head, and between two pieces), ``connect_timeout`` for a connection;
+    ``local`` allows loopback and private addresses (a network on one machine); ``timeout`` is the seconds for
+    a whole call (for a stream: until its head, and between two pieces), ``connect_timeout`` for a connection;
     ``max_bytes`` caps an answer, ``max_connections`` the connections to one host.
     """
 
@@ -119,8 +121,8 @@ class Client:
     ) -> Reply:
         """The whole answer to one request; its body is bytes.
 
-        Raises :class:`PrivateAddress`, :class:`Unreachable`, :class:`TimedOut`, :class:`TooLarge`, :class:`BadReply`
-        and :class:`Redirected`; any status but a redirect is returned.
+        Raises :class:`PrivateAddress`, :class:`Unreachable`, :class:`TimedOut`, :class:`TooLarge`,
+        :class:`BadReply` and :class:`Redirected`; any status but a redirect is returned.
         """
         target = read_url(url)
         data = _write_request(method, target, headers, body)

@@ -1,7 +1,8 @@
 """Which addresses a role may connect to: endpoints found on chain are chosen by attackers.
 
-A name is resolved once for each connection, every address it resolves to is checked, and the connection is made to the
-checked address itself, so a name that changes between check and use (DNS rebinding) gains nothing.
+A name is resolved once for each connection, every address it resolves to is checked, and the connection is
+made to the checked address itself, so a name that changes between check and use (DNS rebinding) gains
+nothing.
 Source: IANA special-purpose address registries; RFC 6890.
 """
 
@@ -42,7 +43,7 @@ class Target(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def read_url(url: str) -> Target:
-    """The parts of an http or https URL; :class:`BadInput` for other schemes, credentials, or odd characters."""
+    """The parts of an http or https URL; :class:`BadInput` for other schemes, credentials, odd characters."""
     if len(url) > 8192 or not url.isascii() or any(c <= " " or c == "\x7f" for c in url):
         raise BadInput("the URL is too long or holds characters that no URL has", value=url[:200])
     try:

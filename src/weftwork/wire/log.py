@@ -1,7 +1,7 @@
 """Structured logs of every role: lines for people or JSON lines, each with the role and the thread's id.
 
-Nothing private is logged: no bodies, no headers, no keys. Until :func:`configure` is called, only warnings and errors
-are written, to standard error.
+Nothing private is logged: no bodies, no headers, no keys. Until :func:`configure` is called, only warnings
+and errors are written, to standard error.
 """
 
 from __future__ import annotations

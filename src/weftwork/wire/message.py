@@ -15,7 +15,7 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 def read_json(body: bytes | str) -> Any:
-    """The value of a JSON text; refuses NaN, infinities, lone surrogates and deep nesting (:class:`BadJson`)."""
+    """The value of a JSON text; :class:`BadJson` for NaN, infinities, lone surrogates, deep nesting too."""
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -119,9 +119,9 @@ class HttpResponse:
 class EventStream:
     """A response of server-sent events.
 
-    Each piece of ``events`` is bytes as :func:`weftwork.wire.sse.format_event` makes them, or text or an object, which
-    becomes one event. An error before the first piece becomes an ordinary error response; a later one, an event
-    with the error's body, after which the stream ends.
+    Each piece of ``events`` is bytes as :func:`weftwork.wire.sse.format_event` makes them, or text or an
+    object, which becomes one event. An error before the first piece becomes an ordinary error response; a
+    later one, an event with the error's body, after which the stream ends.
     """
 
     __slots__ = ("content_type", "events", "headers", "status")

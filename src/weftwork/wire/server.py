@@ -1,16 +1,14 @@
 """The HTTP server of every role: routes, guards, limits, errors as JSON, metrics, one log line a request.
 
-Loopback is hostile too: the Host must be allowed (against DNS rebinding) and a web page's Origin must be listed before
-it may act. Source: RFC 9110, RFC 9112, Fetch (CORS); measured against other servers in docs/decisions/0003.
+Loopback is hostile too: the Host must be allowed (against DNS rebinding) and a web page's Origin must be
+listed before it may act. Source: RFC 9110, RFC 9112, Fetch (CORS); measured in docs/decisions/0003.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
@@ -19,42 +17,12 @@ from weftwork.wire import log
 from weftwork.wire.limits import Limits
 from weftwork.wire.message import EventStream, HttpRequest, HttpResponse, Response
 from weftwork.wire.metric import Metrics
-from weftwork.wire.protocol import Connection
+from weftwork.wire.route import Handler, Route
 
 __all__ = ["App", "EventStream", "HttpRequest", "HttpResponse", "Limits", "Running", "run", "serve"]
 
-Handler = Callable[[HttpRequest], Awaitable[Any]]
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 _SAFE = frozenset(("GET", "HEAD"))
-
-
-class Route:
-    """A method, a path pattern and its handler; ``{name}`` matches one segment, ``{name*}`` the rest."""
-
-    __slots__ = ("handler", "method", "path", "segments")
-
-    def __init__(self, method: str, path: str, handler: Handler) -> None:
-        self.method = method
-        self.path = path
-        self.segments = path.split("/")
-        self.handler = handler
-
-    def match(self, segments: list[str]) -> dict[str, str] | None:
-        """What the pattern's names stand for; None if it does not match."""
-        found: dict[str, str] = {}
-        for number, own in enumerate(self.segments):
-            if own.endswith("*}"):
-                found[own[1:-2]] = "/".join(segments[number:])
-                return found if len(segments) > number else None
-            if number >= len(segments):
-                return None
-            if own.startswith("{"):
-                if not segments[number]:
-                    return None
-                found[own[1:-1]] = segments[number]
-            elif own != segments[number]:
-                return None
-        return found if len(segments) == len(self.segments) else None
 
 
 def render_error(error: WeftError) -> tuple[int, Any]:
@@ -65,8 +33,8 @@ def render_error(error: WeftError) -> tuple[int, Any]:
 class App:
     """A role's routes behind one set of guards.
 
-    ``hosts`` are names served besides loopback (``"*"``: any), ``origins`` the web pages that may act here, ``name``
-    is the role in logs and metrics, ``render`` turns an error into ``(status, body)``.
+    ``hosts`` are names served besides loopback (``"*"``: any), ``origins`` the web pages that may act here,
+    ``name`` is the role in logs and metrics, ``render`` turns an error into ``(status, body)``.
     """
 
     def __init__(
@@ -99,10 +67,10 @@ class App:
     # Routes
 
     def route(self, method: str, path: str) -> Callable[[Handler], Handler]:
-        """Decorates the handler of ``method path``; ``{name}`` in the path is one segment, ``{name*}`` the rest.
+        """Decorates the handler of ``method path``; ``{name}`` in it is one segment, ``{name*}`` the rest.
 
-        A handler gets an :class:`HttpRequest` and returns an object (sent as JSON), ``(status, object)``, an
-        :class:`HttpResponse` or an :class:`EventStream`. It is cancelled when its client goes away.
+        A handler gets an :class:`HttpRequest` and returns an object (sent as JSON), ``(status, object)``,
+        an :class:`HttpResponse` or an :class:`EventStream`. It is cancelled when its client goes away.
         """
 
         def register(handler: Handler) -> Handler:
@@ -192,10 +160,7 @@ class App:
 
     def _check_host(self, request: HttpRequest) -> None:
         host = request.headers.get("host", "")
-        if host.startswith("["):
-            name = host[1:].partition("]")[0]
-        else:
-            name = host.partition(":")[0]
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         if name not in self.hosts and name.lower() not in self.hosts and ("*" not in self.hosts or not name):
             raise ForeignHost(f"the host {name[:80]!r} is not served here", value=name[:80])
 
@@ -276,7 +241,7 @@ class App:
             )
 
     def caught(self, request: HttpRequest, error: Exception) -> HttpResponse:
-        """The response to an exception of a handler; one that is no :class:`WeftError` is logged and kept private."""
+        """The response to a handler's exception; one that is no :class:`WeftError` is logged, not shown."""
         if isinstance(error, WeftError):
             response = self.error_response(error)
         else:
@@ -319,91 +284,4 @@ async def _call(function: Callable[[], Any]) -> None:
         await result
 
 
-class Running:
-    """A served app: its ``url`` and how to stop it."""
-
-    def __init__(
-        self, app: App, server: asyncio.Server, connections: set[Connection], url: str, port: int
-    ) -> None:
-        self.app = app
-        self.url = url
-        self.port = port
-        self._server = server
-        self._connections = connections
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
-        self._stopped = False
-
-    async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self.app.limits.tick)
-            now = loop.time()
-            for connection in [c for c in self._connections if c.deadline < now]:
-                connection.expire()
-
-    async def stop(self) -> None:
-        """Takes no new requests, lets the running ones end within ``drain_seconds``, then cuts the rest."""
-        if self._stopped:
-            return
-        self._stopped = True
-        self.app.stopping = True
-        self._server.close()
-        for connection in list(self._connections):
-            if connection.task is None:
-                connection.transport.close()
-        tasks = [c.task for c in self._connections if c.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.app.limits.drain_seconds)
-        for connection in list(self._connections):
-            connection.transport.abort()
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.app.limits.drain_seconds)
-        self._sweeper.cancel()
-        await self.app.stopped()
-
-    async def __aenter__(self) -> Running:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-
-async def serve(app: App, host: str = "127.0.0.1", port: int = 0) -> Running:
-    """Serves ``app`` in the running event loop; port 0 takes a free one. Raises OSError if the port is taken."""
-    loop = asyncio.get_running_loop()
-    connections: set[Connection] = set()
-    await app.started()
-    server = await loop.create_server(lambda: Connection(app, connections, loop), host, port, backlog=1024)
-    port = server.sockets[0].getsockname()[1]
-    app.hosts.add(host)
-    shown = f"[{host}]" if ":" in host else host
-    return Running(app, server, connections, f"http://{shown}:{port}", port)
-
-
-def run(
-    factory: Callable[[], App | Awaitable[App]],
-    host: str = "127.0.0.1",
-    port: int = 0,
-    *,
-    ready: Callable[[Running], Any] | None = None,
-) -> None:
-    """Serves one app as this process, on uvloop, until SIGINT or SIGTERM; calls ``ready`` once it listens."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        made = factory()
-        app = await made if inspect.isawaitable(made) else made
-        done = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, done.set)
-        async with await serve(app, host, port) as running:
-            if ready is not None:
-                await _call(lambda: ready(running))
-            await done.wait()
-
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main())
-    else:
-        uvloop.run(main())
+from weftwork.wire.running import Running, run, serve  # noqa: E402  (they serve an App, and are found here)

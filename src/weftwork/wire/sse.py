@@ -43,7 +43,7 @@ class Parser:
         self._after_cr = self._begun = False
 
     def feed(self, piece: bytes) -> Iterator[Event]:
-        """The events that ``piece`` completes; raises :class:`TooLarge` on one of more than ``max_event`` bytes."""
+        """The events that ``piece`` completes; :class:`TooLarge` on one of more than ``max_event`` bytes."""
         if self._after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
         if not piece:
