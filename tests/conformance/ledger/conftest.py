@@ -1,0 +1,146 @@
+"""The two nodes that must behave alike: the embedded one, and anvil run from its npm package."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from weftwork import ledger
+from weftwork.errors import LedgerUnavailable
+from weftwork.ledger import Account, Artifact, Ledger
+from weftwork.ledger.serve import free_port
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+RICH = 10**24
+
+START = 1_800_000_000
+FIRST_BASE_FEE = "875000000"  # what EIP-1559 gives block 1 after an empty genesis at 1 gwei
+
+
+def anvil_binary() -> Path | None:
+    """The anvil of this platform's npm package, or None."""
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), "none")
+    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        platform.machine()
+    )
+    binary = ROOT / f"node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil"
+    return binary if binary.is_file() else None
+
+
+def needs_npm(what: str) -> None:
+    """Skip with a reason that says how to get the peer."""
+    have = "npm is there" if shutil.which("npm") else "npm is missing"
+    pytest.skip(f"{what} is not installed ({have}): run npm i --no-package-lock in the repository's root")
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> dict[str, Artifact]:
+    """The test contracts, compiled for Cancun."""
+    from vyper import compile_code
+    from vyper.compiler.settings import Settings
+
+    out = {}
+    for file in sorted((HERE / "source").glob("*.vy")):
+        compiled = compile_code(
+            file.read_text(), output_formats=["abi", "bytecode"], settings=Settings(evm_version="cancun")
+        )
+        out[file.stem] = Artifact.from_json(compiled, file.stem)
+    return out
+
+
+@pytest.fixture(scope="session")
+def alice() -> Account:
+    """A rich account."""
+    return Account.create("alice")
+
+
+@pytest.fixture(scope="session")
+def bob() -> Account:
+    """Another rich account."""
+    return Account.create("bob")
+
+
+@pytest.fixture(scope="session")
+def open_node(alice: Account, bob: Account) -> Iterator[Callable[[str], Ledger]]:
+    """Opens a fresh chain of either kind in which alice and bob are rich."""
+    closing: list[Callable[[], object]] = []
+
+    def open_one(kind: str) -> Ledger:
+        if kind == "embedded":
+            chain = ledger.connect(
+                "embedded:", dev=True, genesis={alice.address: RICH, bob.address: RICH}, clock=lambda: START
+            )
+        else:
+            binary = anvil_binary()
+            if binary is None:
+                needs_npm("anvil")
+            port = free_port("127.0.0.1", 0)
+            flags = ["--hardfork", "cancun", "--chain-id", "31337", "--gas-limit", "30000000"]
+            flags += [
+                "--disable-default-create2-deployer",
+                "--block-base-fee-per-gas",
+                FIRST_BASE_FEE,
+                "--timestamp",
+                str(START),
+                "--accounts",
+                "0",
+            ]
+            process = subprocess.Popen(
+                [str(binary), "--port", str(port), *flags],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            closing.append(lambda: (process.kill(), process.wait()))
+            for _ in range(600):
+                try:
+                    chain = ledger.connect(f"http://127.0.0.1:{port}", timeout=60)
+                    break
+                except LedgerUnavailable:
+                    try:
+                        process.wait(0.05)
+                    except subprocess.TimeoutExpired:
+                        continue
+                    pytest.fail("anvil ended at once")
+            for account in (alice, bob):
+                chain.rpc("anvil_setBalance", account.address, hex(RICH))
+        closing.append(chain.close)
+        return chain
+
+    yield open_one
+    for close in reversed(closing):
+        close()
+
+
+@pytest.fixture(scope="module", params=["embedded", "anvil"])
+def chain(request: pytest.FixtureRequest, open_node: Callable[[str], Ledger]) -> Ledger:
+    """A chain of each kind."""
+    return open_node(request.param)
+
+
+@pytest.fixture
+def node_script() -> Callable[..., dict[str, object]]:
+    """Runs a script of this folder with node and viem, and reads the JSON it prints."""
+
+    def run(name: str, *args: str) -> dict[str, object]:
+        node = shutil.which("node")
+        if node is None or not (ROOT / "node_modules/viem").is_dir():
+            needs_npm("viem")
+        done = subprocess.run(
+            [node, str(HERE / name), *args],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
