@@ -4,8 +4,8 @@
     contracts = discover(ledger, epochs_address)      # from one address
     contracts = find_network(ledger)                  # from the ledger alone
 
-The rule of :func:`find_network`: ``Epochs`` writes ``Raised(network)`` when it is deployed, and the first such
-log of a ledger is its network. On a ledger that strangers deploy to, give the address instead.
+The rule of :func:`find_network`: ``Epochs`` writes ``Raised(network)`` when it is deployed, and the first
+such log of a ledger is its network. On a ledger that strangers deploy to, give the address instead.
 """
 
 from __future__ import annotations

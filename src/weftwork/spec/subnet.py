@@ -63,7 +63,12 @@ class SubnetParams:
         """The validators' part of the emission, with what is left over."""
         return BPS - self.miners_bps - self.owner_bps
 
-    def yuma_params(self, neurons: int) -> Params:
+    @property
+    def miners_part(self) -> int:
+        """The miners' part of what is left after the owner's, in bps, downwards."""
+        return self.miners_bps * BPS // (BPS - self.owner_bps) if self.owner_bps < BPS else 0
+
+    def yuma_params(self, neurons: int, tempo: int) -> Params:
         """The parameters of the epoch itself; seats and activity are settled on the ledger before it."""
         liquid = (
             LiquidAlpha(self.liquid_low, self.liquid_high, self.liquid_steepness) if self.liquid else None
@@ -75,7 +80,7 @@ class SubnetParams:
             bonds_moving_average=self.bonds_moving_average,
             liquid_alpha=liquid,
             max_validators=neurons,
-            activity_cutoff=0,
+            activity_cutoff=tempo,
             stake_threshold=self.stake_threshold,
         )
 

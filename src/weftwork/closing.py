@@ -1,0 +1,436 @@
+"""From revealed weights to paid claims: what an epoch's result is, who signs it, and who is paid.
+
+A closing is a function of public data. :func:`read_snapshot` reads that data from the ledger,
+:func:`compute_closing` is the function, and :func:`verify_closing` runs both again for an epoch that was
+closed and names the field that differs. Nothing here trusts anyone's word; signatures are collected
+elsewhere.
+
+The rule of payment, in exact integers, every division downwards: the owner's part of the emission first;
+the rest is shared by ``spec/yuma.py`` among miners (by incentive, to their wallets) and validators (by
+dividends, to their stake pools); fees go to validators by dividends. Without any usable weights nothing is
+minted, as nothing was judged, and the fees wait for the next epoch. A neuron whose identity was transferred
+has no wallet and is not paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound
+from weftwork.ledger.client import Ledger, Receipt
+from weftwork.ledger.deployment import Contracts
+from weftwork.ledger.key import Account
+from weftwork.records import NO_ADDRESS, Closing, Payment
+from weftwork.spec.epoch import Result, Row, Snapshot
+from weftwork.spec.merkle import (
+    Claim,
+    ClaimKind,
+    encode_words,
+    hash_claim,
+    hash_leaf,
+    merkle_proof,
+    merkle_root,
+)
+from weftwork.spec.subnet import SubnetParams
+from weftwork.spec.yuma import run_epoch, share_pot, upscale_weights
+from weftwork.units import BPS, Digest
+
+SEALED: Final = 1
+CLOSED: Final = 2
+SKIPPED: Final = 4
+OWNER: Final = 2**256 - 1
+"""In a claim's ``agent``: the subnet's owner, who need not be an agent."""
+CHUNK: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """What validators hold in miners after an epoch: sparse u16 rows by uid, as of ``last_block``."""
+
+    rows: tuple[Row, ...] = ()
+    last_block: int = -1
+
+    @property
+    def root(self) -> Digest:
+        """Merkle root over the rows: ``uid``, then ``uid, bond`` pairs by rising uid, one word each."""
+        leaves = [
+            hash_leaf(encode_words(uid, *(word for pair in sorted(row.items()) for word in pair)))
+            for uid, row in enumerate(self.rows)
+        ]
+        return merkle_root(leaves)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A validator of one epoch: who it is, the key that signs for it, the stake with which it votes (wad)."""
+
+    uid: int
+    agent: int
+    signer: str
+    stake: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSnapshot:
+    """Everything public that an epoch's closing depends on, at its last block; one entry a uid."""
+
+    chain_id: int
+    contract: str
+    subnet: int
+    epoch: int
+    first_block: int
+    last_block: int
+    owner: str
+    params: SubnetParams
+    agents: tuple[int, ...]
+    wallets: tuple[str, ...]
+    stakes: tuple[int, ...]
+    registered_at: tuple[int, ...]
+    active: tuple[bool, ...]
+    weights: tuple[Row, ...]
+    committed_at: tuple[int | None, ...]
+    seats: tuple[Seat, ...]
+
+    @property
+    def total(self) -> int:
+        """All stake that votes on this epoch's closing, wad."""
+        return sum(seat.stake for seat in self.seats)
+
+    def with_bonds(self, before: Bonds) -> Snapshot:
+        """The input of ``spec/yuma.py``; a row or column of bonds goes with the neuron that held it."""
+        n = len(self.agents)
+        rows = [
+            before.rows[i] if i < len(before.rows) and self.registered_at[i] <= before.last_block else {}
+            for i in range(n)
+        ]
+        return Snapshot(
+            block=self.last_block,
+            last_tempo=before.last_block + 1,
+            owner=None,
+            stakes=list(self.stakes),
+            registered_at=list(self.registered_at),
+            last_update=[self.last_block if block is None else block for block in self.committed_at],
+            permits=list(self.active),
+            weights=[dict(row) for row in self.weights],
+            bonds=[dict(row) for row in rows],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the ledger fixed when an epoch was sealed; amounts in wad."""
+
+    status: int
+    pot: int
+    fees: int
+    total: int
+    snapshot: Digest
+    previous: Digest
+    closing: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A validator's signature under a closing."""
+
+    uid: int
+    signature: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """The vote as an object, for its way between validators."""
+        return {"uid": self.uid, "signature": "0x" + self.signature.hex()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Vote:
+        """The vote of such an object; raises BadRecord."""
+        try:
+            uid, signature = data["uid"], bytes.fromhex(data["signature"].removeprefix("0x"))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRecord("a vote has a uid and a signature", value=repr(data)[:80]) from error
+        if type(uid) is not int or not 0 <= uid < 256 or len(signature) != 65:
+            raise BadRecord("a vote has a uid below 256 and 65 bytes of signature", value=repr(uid)[:80])
+        return cls(uid, signature)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingPlan:
+    """A closing with all that stands behind it: claims in order, the bonds that go on, the epoch's result."""
+
+    snapshot: EpochSnapshot
+    closing: Closing
+    claims: tuple[Claim, ...]
+    bonds: Bonds
+    result: Result | None
+    leaves: tuple[Digest, ...] = field(repr=False)
+
+    def proof(self, index: int) -> list[Digest]:
+        """The Merkle proof of one claim."""
+        return merkle_proof(self.leaves, index)
+
+    @property
+    def payments(self) -> tuple[Payment, ...]:
+        """The claims as records of the thread, children of the closing."""
+        return tuple(
+            Payment(self.closing.id, c.index, int(c.kind), c.agent, c.account, c.amount) for c in self.claims
+        )
+
+
+# reading
+
+
+def read_snapshot(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> EpochSnapshot:
+    """Read an epoch's public data at its last block; raises EpochNotFound before that block.
+
+    Needs a node that still has the state of that block.
+    """
+    subnets, weights = contracts.at(ledger, "subnets"), contracts.at(ledger, "weights")
+    first, after = subnets.call("first_block", subnet, epoch), subnets.call("first_block", subnet, epoch + 1)
+    last = after - 1
+    if ledger.block_number() < last:
+        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} ends with block {last}", value=epoch)
+    neurons = subnets.call("neurons", subnet, block=last)
+    owner = subnets.call("subnets", subnet, block=last)[0]
+    params = SubnetParams(*subnets.call("params_at", subnet, epoch))
+    word = weights.call("active_at", subnet, epoch)
+    seats = []
+    for uid in (uid for uid in range(256) if word >> uid & 1):
+        agent, signer, stake = weights.call("seat", subnet, epoch, uid)
+        seats.append(Seat(uid, agent, signer, stake))
+    rows: list[Row] = [{} for _ in neurons]
+    committed: list[int | None] = [None] * len(neurons)
+    shown = weights.events("WeightsRevealed", first, last, subnet=subnet, epoch=epoch)
+    for event in shown:
+        uid = event.args["uid"]
+        rows[uid] = dict(zip(event.args["uids"], upscale_weights(event.args["values"]), strict=True))
+        committed[uid] = event.args["committed_at"]
+    judges = {s.uid for s in seats if s.uid < len(neurons) and _sits(neurons[s.uid], s)}
+    return EpochSnapshot(
+        chain_id=ledger.chain_id,
+        contract=contracts.epochs,
+        subnet=subnet,
+        epoch=epoch,
+        first_block=first,
+        last_block=last,
+        owner=owner,
+        params=params,
+        agents=tuple(row.agent for row in neurons),
+        wallets=tuple(NO_ADDRESS if row.free else row.wallet for row in neurons),
+        stakes=tuple(row.stake for row in neurons),
+        registered_at=tuple(row.registered_at for row in neurons),
+        active=tuple(uid in judges for uid in range(len(neurons))),
+        weights=tuple(row if uid in judges else {} for uid, row in enumerate(rows)),
+        committed_at=tuple(committed),
+        seats=tuple(seats),
+    )
+
+
+def _sits(neuron: Any, seat: Seat) -> bool:
+    return not neuron.free and neuron.agent == seat.agent and neuron.wallet != NO_ADDRESS
+
+
+def read_sealed(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> Sealed:
+    """What was fixed when the epoch was sealed; raises EpochNotFound if it was not."""
+    epochs = contracts.at(ledger, "epochs")
+    kept = epochs.call("epochs", subnet, epoch)
+    status, pot, fees, total, snapshot, _, _, _, closing = kept
+    if status == 0:
+        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} is not sealed", value=epoch)
+    if status == CLOSED:
+        previous = read_closing(ledger, contracts, subnet, epoch)[0].previous
+    else:
+        previous = Digest(epochs.call("previous", subnet))
+    return Sealed(status, pot, fees, total, Digest(snapshot), previous, Digest(closing))
+
+
+def read_closing(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> tuple[Closing, str]:
+    """The closing that was accepted for an epoch, and its transaction; raises EpochNotFound."""
+    found = contracts.at(ledger, "epochs").events("Closed", subnet=subnet, epoch=epoch)
+    if not found:
+        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} is not closed", value=epoch)
+    return Closing(*found[0].args["closing"]), found[0].tx
+
+
+def read_bonds(
+    ledger: Ledger,
+    contracts: Contracts,
+    subnet: int,
+    epoch: int,
+    cache: MutableMapping[Digest, Bonds] | None = None,
+) -> Bonds:
+    """The bonds that ``epoch`` starts from: those of the last closed epoch before it, recomputed.
+
+    ``cache`` keeps bonds by the id of their closing; without it every earlier epoch is recomputed.
+    """
+    events = contracts.at(ledger, "epochs").events("Closed", subnet=subnet)
+    earlier = sorted((e for e in events if e.args["epoch"] < epoch), key=lambda e: e.args["epoch"])
+    kept = cache if cache is not None else {}
+    start = next((i for i in range(len(earlier), 0, -1) if Digest(earlier[i - 1].args["id"]) in kept), 0)
+    bonds = kept[Digest(earlier[start - 1].args["id"])] if start else Bonds()
+    for event in earlier[start:]:
+        number = event.args["epoch"]
+        closing = Closing(*event.args["closing"])
+        snapshot = read_snapshot(ledger, contracts, subnet, number)
+        result = run_snapshot(snapshot, bonds)
+        bonds = Bonds(tuple(result.bonds) if result else (), snapshot.last_block)
+        if bonds.root != closing.bonds:
+            raise ClosingDiffers(f"the bonds of epoch {number} are not those of its closing", value="bonds")
+        kept[Digest(event.args["id"])] = bonds
+    return bonds
+
+
+# computing
+
+
+def run_snapshot(snapshot: EpochSnapshot, before: Bonds, emission: int = 0) -> Result | None:
+    """The epoch of ``spec/yuma.py`` on a snapshot; None for a subnet without neurons."""
+    if not snapshot.agents:
+        return None
+    tempo = snapshot.last_block - snapshot.first_block + 1
+    params = snapshot.params.yuma_params(len(snapshot.agents), tempo)
+    return run_epoch(snapshot.with_bonds(before), params, emission, miner_bps=snapshot.params.miners_part)
+
+
+def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> ClosingPlan:
+    """The one closing of an epoch: a pure function of the ledger's data and the bonds before it."""
+    emission = sealed.pot - sealed.fees
+    owner_part = emission * snapshot.params.owner_bps // BPS
+    result = run_snapshot(snapshot, before, emission - owner_part)
+    pays: list[tuple[ClaimKind, int, str, int]] = []
+    if result is not None and not result.fallback:
+        fees = share_pot(result.dividends, sealed.fees)
+        for uid, (agent, wallet) in enumerate(zip(snapshot.agents, snapshot.wallets, strict=True)):
+            if wallet != NO_ADDRESS:
+                pays.append((ClaimKind.PAY, agent, wallet, result.miner_emission[uid]))
+                pays.append((ClaimKind.STAKE, agent, wallet, result.validator_emission[uid] + fees[uid]))
+        pays.append((ClaimKind.PAY, OWNER, snapshot.owner, owner_part))
+    due = [pay for pay in pays if pay[3]]
+    claims = tuple(Claim(i, *pay) for i, pay in enumerate(due))
+    leaves = tuple(
+        hash_claim(snapshot.chain_id, snapshot.contract, snapshot.subnet, snapshot.epoch, claim)
+        for claim in claims
+    )
+    bonds = Bonds(tuple(result.bonds) if result else (), snapshot.last_block)
+    closing = Closing(
+        subnet=snapshot.subnet,
+        epoch=snapshot.epoch,
+        snapshot=sealed.snapshot,
+        params=snapshot.params.hash,
+        previous=sealed.previous,
+        bonds=bonds.root,
+        pot=sealed.pot,
+        payout=sum(claim.amount for claim in claims),
+        claims=merkle_root(leaves),
+    )
+    return ClosingPlan(snapshot, closing, claims, bonds, result, leaves)
+
+
+def plan_closing(
+    ledger: Ledger,
+    contracts: Contracts,
+    subnet: int,
+    epoch: int,
+    cache: MutableMapping[Digest, Bonds] | None = None,
+) -> ClosingPlan:
+    """Read and compute the closing of a sealed epoch, in one step; raises EpochNotFound."""
+    sealed = read_sealed(ledger, contracts, subnet, epoch)
+    before = read_bonds(ledger, contracts, subnet, epoch, cache)
+    return compute_closing(read_snapshot(ledger, contracts, subnet, epoch), sealed, before)
+
+
+def verify_closing(
+    ledger: Ledger,
+    contracts: Contracts,
+    subnet: int,
+    epoch: int,
+    cache: MutableMapping[Digest, Bonds] | None = None,
+) -> ClosingPlan:
+    """Recompute a closed epoch from the ledger alone; raises ClosingDiffers naming the field that differs."""
+    accepted, _ = read_closing(ledger, contracts, subnet, epoch)
+    plan = plan_closing(ledger, contracts, subnet, epoch, cache)
+    compare_closings(plan.closing, accepted)
+    return plan
+
+
+def compare_closings(expected: Closing, given: Closing) -> None:
+    """Raise ClosingDiffers naming the first field in which two closings differ; nothing if they are equal."""
+    for name, _ in Closing.fields:
+        if getattr(expected, name) != getattr(given, name):
+            raise ClosingDiffers(
+                f"the closing of epoch {given.epoch} says {name} {getattr(given, name)}, "
+                f"its data give {getattr(expected, name)}",
+                value=name,
+            )
+
+
+# acting
+
+
+def sign_closing(plan: ClosingPlan, account: Account, contracts: Contracts) -> Vote:
+    """A validator's vote for a closing that it computed itself; raises BadRecord if it has no seat."""
+    for seat in plan.snapshot.seats:
+        if seat.signer.lower() == account.address.lower():
+            digest = plan.closing.digest(contracts.domains.of("closing"))
+            return Vote(seat.uid, account.sign_hash(digest))
+    raise BadRecord(
+        "this account has no seat in the epoch", value=account.address, hint="enter the subnet as a validator"
+    )
+
+
+def seal_epoch(ledger: Ledger, contracts: Contracts, account: Account, subnet: int, epoch: int) -> Sealed:
+    """Seal an epoch and all before it, skipping those in which nobody could vote; what was fixed.
+
+    Several may do this at once: who comes second finds it done. Raises Reverted before the epoch has ended.
+    """
+    epochs = contracts.at(ledger, "epochs")
+    while (number := epochs.call("next_seal", subnet)) <= epoch:
+        _act(
+            ledger,
+            epochs,
+            account,
+            "seal",
+            subnet,
+            number,
+            done=lambda n=number: n < epochs.call("next_seal", subnet),
+        )
+        if epochs.call("epochs", subnet, number)[3] == 0 and epochs.call("next_close", subnet) == number:
+            _act(
+                ledger, epochs, account, "skip", subnet, number,
+                done=lambda n=number: n < epochs.call("next_close", subnet),
+            )  # fmt: skip
+    return read_sealed(ledger, contracts, subnet, epoch)
+
+
+def _act(ledger: Ledger, contract: Any, account: Account, function: str, *args: Any, done: Any) -> None:
+    """Send a transaction that others may send too; an error is passed over where it has been done by then."""
+    try:
+        contract.send(account, function, *args)
+    except Exception:
+        if not done():
+            raise
+
+
+def submit_closing(
+    ledger: Ledger, contracts: Contracts, account: Account, closing: Closing, votes: Sequence[Vote]
+) -> Receipt:
+    """Send a closing with the votes collected for it (the first of each uid); raises Reverted."""
+    first: Mapping[int, Vote] = {vote.uid: vote for vote in reversed(votes)}
+    fields = tuple(getattr(closing, name) for name, _ in Closing.fields)
+    ordered = [(uid, first[uid].signature) for uid in sorted(first)]
+    return contracts.at(ledger, "epochs").send(account, "close", fields, ordered)
+
+
+def claim_all(ledger: Ledger, contracts: Contracts, account: Account, plan: ClosingPlan) -> list[Receipt]:
+    """Carry out every claim of a closed epoch that nobody has made yet, 32 in a transaction."""
+    epochs = contracts.at(ledger, "epochs")
+    subnet, epoch = plan.closing.subnet, plan.closing.epoch
+    open_ = [c for c in plan.claims if not epochs.call("is_claimed", subnet, epoch, c.index)]
+    receipts = []
+    for start in range(0, len(open_), CHUNK):
+        chunk = [
+            (c.index, int(c.kind), c.agent, c.account, c.amount, plan.proof(c.index))
+            for c in open_[start : start + CHUNK]
+        ]
+        receipts.append(epochs.send(account, "claim_many", subnet, epoch, chunk))
+    return receipts
