@@ -1,0 +1,141 @@
+"""Taking part: coins for an account, an identity, a neuron on a subnet, stake, a validator's seat.
+
+Every step looks first whether it is done, so that a role that starts again after a crash finds its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weftwork.errors import LedgerError, NotFound
+from weftwork.units import WAD
+
+if TYPE_CHECKING:
+    from weftwork.ledger import Account, Ledger
+    from weftwork.ledger.deployment import Contracts
+
+GAS_MONEY = 10 * WAD
+FAR = 2**127
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a role stands on the ledger: its agent id, and its uid where it is a neuron."""
+
+    agent: int
+    uid: int | None
+
+
+def fund(
+    ledger: Ledger,
+    contracts: Contracts,
+    funder: Account,
+    address: str,
+    *,
+    coins: int = 0,
+    gas: int = GAS_MONEY,
+) -> None:
+    """Bring an address up to ``coins`` of the network's token and ``gas`` of the chain's, in wad.
+
+    Raises :class:`LedgerError` where the funder has too little.
+    """
+    if ledger.balance(address) < gas // 2:
+        ledger.wait(ledger.send(funder, address, value=gas))
+    token = contracts.at(ledger, "token")
+    missing = coins - token.call("balanceOf", address)
+    if missing > 0:
+        if token.call("balanceOf", funder.address) < missing:
+            raise LedgerError(
+                "the funding account has too few coins",
+                value=funder.address,
+                hint="fund with the account that founded the network, or send it WEFT first",
+            )
+        token.send(funder, "transfer", address, missing)
+
+
+def find_agent(ledger: Ledger, contracts: Contracts, owner: str) -> int | None:
+    """The newest agent that was registered by ``owner`` and is still its own; None if there is none."""
+    identity = contracts.at(ledger, "identity")
+    for event in reversed(identity.events("Registered", owner=owner)):
+        agent = int(event.args["agentId"])
+        if identity.call("ownerOf", agent) == owner:
+            return agent
+    return None
+
+
+def enrol_agent(ledger: Ledger, contracts: Contracts, account: Account, uri: str) -> int:
+    """The agent of ``account``, registered under ``uri`` now or updated to it; its id."""
+    identity = contracts.at(ledger, "identity")
+    agent = find_agent(ledger, contracts, account.address)
+    if agent is None:
+        receipt = identity.send(account, "register", uri)
+        return int(identity.events_in(receipt, "Registered")[0].args["agentId"])
+    if identity.call("tokenURI", agent) != uri:
+        identity.send(account, "setAgentURI", agent, uri)
+    return agent
+
+
+def enrol_neuron(
+    ledger: Ledger,
+    contracts: Contracts,
+    account: Account,
+    subnet: int,
+    uri: str,
+    *,
+    stake: int = 0,
+    validate: bool = False,
+    max_price: int = 200 * WAD,
+) -> Place:
+    """An agent with a uid on ``subnet``, ``stake`` wad behind it, and a seat if it is to ``validate``.
+
+    Pays at most ``max_price`` for the uid. Raises :class:`LedgerError` with the contract's own reason.
+    """
+    token = contracts.at(ledger, "token")
+    subnets, stakes, weights = (contracts.at(ledger, n) for n in ("subnets", "stakes", "weights"))
+    agent = enrol_agent(ledger, contracts, account, uri)
+    if not subnets.call("is_registered", subnet, agent):
+        _allow(token, account, subnets.address)
+        deadline = ledger.block()["timestamp"] + 3_600
+        subnets.send(account, "register", subnet, agent, max_price, deadline)
+    uid = int(subnets.call("uid_of", subnet, agent))
+    held = stakes.call("stake_of", subnet, agent, account.address) if stake else 0
+    if stake > held:
+        _allow(token, account, stakes.address)
+        stakes.send(account, "stake", subnet, agent, stake - held)
+    if validate and not weights.call("holds_seat", subnet, uid):
+        weights.send(account, "enter", subnet, uid)
+    return Place(agent, uid)
+
+
+def _allow(token: Any, account: Account, spender: str) -> None:
+    if token.call("allowance", account.address, spender) < 2**128:
+        token.send(account, "approve", spender, 2**256 - 1)
+
+
+def open_channel(
+    ledger: Ledger,
+    contracts: Contracts,
+    payer: Account,
+    receiver: str,
+    amount: int,
+    *,
+    subnet: int = 0,
+    signer: str | None = None,
+) -> str:
+    """A channel from ``payer`` to ``receiver`` with at least ``amount`` wad in it; its id as hex."""
+    from weftwork.records import NO_ADDRESS
+    from weftwork.spec.channel import channel_id
+
+    token, channels = contracts.at(ledger, "token"), contracts.at(ledger, "channels")
+    _allow(token, payer, channels.address)
+    channel = channel_id(payer.address, receiver)
+    try:
+        known = channels.call("channels", channel)
+    except LedgerError as error:
+        raise NotFound("this network has no payment channels", value=contracts.channels) from error
+    if not known.deposited:
+        channels.send(payer, "open", receiver, subnet, signer or NO_ADDRESS, amount)
+    elif known.deposited - known.claimed - known.withdrawn < amount // 2:
+        channels.send(payer, "deposit", payer.address, receiver, amount)
+    return "0x" + bytes(channel).hex()

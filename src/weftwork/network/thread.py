@@ -1,0 +1,265 @@
+"""A thread as one object: gathered from the stores of a home, drawn, written to a file, read back.
+
+The parts of a thread lie with the roles that made them (the gateway holds requests and vouchers, a validator
+its scores). On one machine they are gathered from every store of the home; a file holds them all.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weftwork.errors import BadInput, NotFound
+from weftwork.records import KINDS, Record, Signed
+from weftwork.units import Digest, Wad
+
+ORDER = tuple(KINDS)
+FORMAT = "weft-thread/1"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One record as it was found: its raw object and its signatures, not yet believed."""
+
+    id: str
+    raw: dict[str, Any]
+    signatures: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """The kind that the raw object claims."""
+        return str(self.raw.get("kind"))
+
+    def signed(self) -> Record | Signed[Any]:
+        """The record with its first signature; raises BadRecord where it is malformed or has another id."""
+        if self.signatures:
+            return Signed.from_json({**self.raw, "id": self.id, "signature": self.signatures[0]})
+        record: Record = Record.from_json(self.raw)
+        if str(record.id) != self.id:
+            from weftwork.errors import BadRecord
+
+            raise BadRecord(f"the {record.kind} does not hash to the id it carries", value=self.id)
+        return record
+
+
+@dataclass(slots=True)
+class Thread:
+    """All records of one piece of work, the private content behind them, and the network they belong to."""
+
+    start: str
+    network: dict[str, Any]
+    entries: dict[str, Entry] = field(default_factory=dict)
+    links: set[tuple[str, str]] = field(default_factory=set)
+    contents: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[Entry]:
+        """The entries of one kind, in the order found."""
+        return [entry for entry in self.entries.values() if entry.kind == kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """The thread as one object, of format ``weft-thread/1``."""
+        ranked = sorted(self.entries.values(), key=lambda e: ORDER.index(e.kind) if e.kind in ORDER else 99)
+        return {
+            "format": FORMAT,
+            "start": self.start,
+            "network": self.network,
+            "records": [{**e.raw, "id": e.id, "signatures": e.signatures} for e in ranked],
+            "links": sorted(self.links),
+            "contents": self.contents,
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Thread:
+        """The thread of an object; raises :class:`BadInput` naming what is wrong with its shape."""
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise BadInput(
+                f"this is no thread of format {FORMAT}", hint="write one with `weft trace ID --json`"
+            )
+        try:
+            thread = cls(str(data["start"]), dict(data["network"]))
+            for item in data["records"]:
+                raw = {k: v for k, v in item.items() if k not in ("id", "signatures")}
+                thread.entries[item["id"]] = Entry(item["id"], raw, list(item["signatures"]))
+            thread.links = {(str(a), str(b)) for a, b in data["links"]}
+            thread.contents = {str(k): dict(v) for k, v in data["contents"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadInput(f"the thread is malformed: {error!r}", value=str(error)) from error
+        return thread
+
+    @classmethod
+    def read(cls, path: Path) -> Thread:
+        """The thread in a file; raises :class:`BadInput`."""
+        try:
+            return cls.from_json(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path} cannot be read as JSON: {error}", value=str(path)) from error
+
+
+class _Shelf:
+    """One store file, opened only to be read: a running role is not disturbed, and nothing is believed."""
+
+    def __init__(self, path: Path) -> None:
+        self.link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+
+    def entry(self, digest: bytes) -> Entry | None:
+        row = self.link.execute("SELECT body, signature FROM record WHERE id = ?", (digest,)).fetchone()
+        if row is None:
+            return None
+        try:
+            raw = json.loads(row[0])
+        except ValueError:
+            raw = {"kind": "unreadable", "body": row[0]}
+        more = self.link.execute("SELECT signature FROM signature WHERE id = ? ORDER BY seq", (digest,))
+        signatures = [s for s in (row[1], *(r[0] for r in more)) if s]
+        return Entry("0x" + digest.hex(), raw, ["0x" + s.hex() for s in signatures])
+
+    def links(self, digest: bytes) -> Iterable[tuple[bytes, bytes]]:
+        yield from self.link.execute(
+            "SELECT parent, child FROM link WHERE child = ?1 OR parent = ?1", (digest,)
+        )
+
+    def content(self, digest: bytes) -> tuple[bytes, bytes] | None:
+        row = self.link.execute("SELECT salt, body FROM content WHERE digest = ?", (digest,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def find(self, prefix: str) -> list[bytes]:
+        low = bytes.fromhex(prefix + "0" * (64 - len(prefix)))
+        high = bytes.fromhex(prefix + "f" * (64 - len(prefix)))
+        rows = self.link.execute("SELECT id FROM record WHERE id BETWEEN ? AND ? LIMIT 3", (low, high))
+        return [row[0] for row in rows]
+
+
+def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, limit: int = 2_000) -> Thread:
+    """The thread of the record ``start`` (its id, or the first eight or more digits of it) from ``stores``.
+
+    It holds the ancestors of that record, and all that followed from any of them within this piece of work.
+    Raises :class:`NotFound` where no store has the record.
+    """
+    shelves = [_Shelf(path) for path in stores]
+    first = _find(shelves, start)
+    thread = Thread("0x" + first.hex(), dict(network))
+    up, down = [first], []
+    seen_up: set[bytes] = set()
+    while up:
+        here = up.pop()
+        if here in seen_up:
+            continue
+        seen_up.add(here)
+        _take(shelves, thread, here)
+        down.append(here)
+        up += [p for shelf in shelves for p, c in shelf.links(here) if c == here]
+    roots = {e.id for e in thread.entries.values() if e.kind == "request"}
+    down = [bytes.fromhex(r[2:]) for r in roots] or down
+    seen: set[bytes] = set()
+    while down and len(seen) < limit:
+        here = down.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        _take(shelves, thread, here)
+        for shelf in shelves:
+            for parent, child in shelf.links(here):
+                if parent == here:
+                    thread.links.add(("0x" + parent.hex(), "0x" + child.hex()))
+                    down.append(child)
+    return thread
+
+
+def _find(shelves: list[_Shelf], start: str) -> bytes:
+    digits = start.lower().removeprefix("0x")
+    if not digits or any(c not in "0123456789abcdef" for c in digits) or len(digits) > 64:
+        raise BadInput(f"{start!r} is no record id", value=start, hint="an id is 0x and up to 64 digits")
+    if len(digits) < 8:
+        raise BadInput("give at least 8 digits of the id", value=start)
+    found = {one for shelf in shelves for one in shelf.find(digits)}
+    if len(found) != 1:
+        what = "several records begin" if found else "no record here begins"
+        raise NotFound(
+            f"{what} with 0x{digits}", value=start, hint="copy the whole id from `weft ask` or `weft demo`"
+        )
+    return found.pop()
+
+
+def _take(shelves: list[_Shelf], thread: Thread, digest: bytes) -> None:
+    name = "0x" + digest.hex()
+    for shelf in shelves:
+        entry = shelf.entry(digest)
+        if entry is not None:
+            held = thread.entries.setdefault(name, entry)
+            held.signatures += [s for s in entry.signatures if s not in held.signatures]
+    entry = thread.entries.get(name)
+    for value in entry.raw.values() if entry else ():
+        if not isinstance(value, str) or len(value) != 66 or value in thread.contents:
+            continue
+        for shelf in shelves:
+            found = shelf.content(Digest(value))
+            if found is not None:
+                salt, body = found
+                thread.contents[value] = {"salt": salt.hex(), "body": body.decode(errors="replace")}
+                break
+
+
+def describe_entry(entry: Entry, names: Mapping[str, str] | None = None) -> str:
+    """One line about a record, for people; ``names`` gives words for addresses."""
+    raw, names = entry.raw, names or {}
+
+    def who(field_name: str) -> str:
+        text = str(raw.get(field_name, "?"))
+        return names.get(text, text[:10])
+
+    match entry.kind:
+        case "request":
+            return f"{who('requester')} asked on subnet {raw['subnet']}, at most {_coins(raw['max_price'])}"
+        case "receipt":
+            end = "" if raw["final"] else f" (partial {raw['sequence']})"
+            return f"{who('worker')} answered{end}: {raw['output_tokens']} tokens, {_coins(raw['price'])} due"
+        case "voucher":
+            return f"paid up to {_coins(raw['cumulative'])} in channel {str(raw['channel'])[:10]}"
+        case "score":
+            return f"{who('validator')} judged uid {raw['uid']}: {int(raw['value']) / 10_000:.1f} %"
+        case "weights":
+            pairs = ", ".join(f"{u}:{v}" for u, v in zip(raw["uids"], raw["values"], strict=False))
+            return f"{who('validator')} weighed epoch {raw['epoch']}: {pairs}"
+        case "closing":
+            return f"epoch {raw['epoch']} closed, {_coins(raw['payout'])} of {_coins(raw['pot'])} paid out"
+        case "payment":
+            return f"{_coins(raw['amount'])} to {who('account')} (leaf {raw['index']})"
+    return "unreadable"
+
+
+def _coins(value: Any) -> str:
+    return f"{Wad(int(value)).format()} WEFT"
+
+
+def draw_thread(thread: Thread, names: Mapping[str, str] | None = None) -> list[str]:
+    """The thread as lines of a tree, each record under the first parent that is here."""
+    children: dict[str, list[str]] = {}
+    placed: set[str] = set()
+    for parent, child in sorted(thread.links, key=lambda pair: _rank(thread, pair[1])):
+        if parent in thread.entries and child in thread.entries and child not in placed:
+            children.setdefault(parent, []).append(child)
+            placed.add(child)
+    roots = [name for name in thread.entries if name not in placed]
+    lines: list[str] = []
+
+    def walk(name: str, indent: str, last: bool, top: bool) -> None:
+        entry = thread.entries[name]
+        branch = "" if top else ("└─ " if last else "├─ ")
+        lines.append(f"{indent}{branch}{entry.kind:<8} {name[:10]}…  {describe_entry(entry, names)}")
+        inner = indent + ("" if top else ("   " if last else "│  "))
+        below = children.get(name, [])
+        for i, child in enumerate(below):
+            walk(child, inner, i == len(below) - 1, False)
+
+    for name in sorted(roots, key=lambda one: _rank(thread, one)):
+        walk(name, "", True, True)
+    return lines
+
+
+def _rank(thread: Thread, name: str) -> tuple[int, str]:
+    kind = thread.entries[name].kind if name in thread.entries else ""
+    return (ORDER.index(kind) if kind in ORDER else len(ORDER), name)
