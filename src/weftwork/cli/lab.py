@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(name="lab", help="Run the protocol's own formulas on your numbers.", no_args_is_help=True)
+from weftwork.cli.screen import print_json, reporting
+
+app = typer.Typer(
+    name="lab",
+    help="Run the protocol's formulas on your own numbers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
 
 
 @app.callback()
 def lab() -> None:
-    """Run the protocol's own formulas on your numbers."""
+    """Run the protocol's formulas on your own numbers."""
 
 
 @app.command()
 def yuma(
-    file: Annotated[Path, typer.Argument(help="A file of format weft-yuma/1; docs/yuma.md describes it.")],
+    file: Annotated[
+        Path, typer.Argument(help="A file of format weft-yuma/1 (docs/yuma.md); - reads standard input.")
+    ],
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the file's own expect; exit 1 on any difference.")
     ] = False,
     json_: Annotated[
-        bool, typer.Option("--json", help="Print JSON; this command prints nothing else.")
-    ] = True,
+        bool, typer.Option("--json", help="Print errors as JSON too; results always are.")
+    ] = False,
     allow_exploitable: Annotated[
         bool,
         typer.Option("--allow-exploitable", help="Run Yuma 2 with a bonds penalty below 1 all the same."),
     ] = False,
 ) -> None:
-    """Run the epochs of FILE in exact integers and print, per case, what its expect would hold."""
-    from weftwork.lab.yuma import check_file, run_file
+    """Run the epochs of FILE in exact integers and print, per case, what its expect would hold.
 
-    if not check:
-        typer.echo(json.dumps(run_file(file, allow_exploitable=allow_exploitable)))
-        return
-    checked, unchecked, differences = check_file(file, allow_exploitable=allow_exploitable)
-    report = {"checked": len(checked), "differences": [d.to_json() for d in differences]}
-    if unchecked:
-        report["unchecked"] = unchecked
-    typer.echo(json.dumps(report))
+    Standard output holds JSON alone: a list with one object a case, or the report of --check.
+    """
+    from weftwork.lab.yuma import check_file, read_text, run_file
+
+    with reporting(json_):
+        source: Any = read_text(sys.stdin.buffer.read(), "standard input") if str(file) == "-" else file
+        if not check:
+            print_cases(run_file(source, allow_exploitable=allow_exploitable))
+            return
+        checked, unchecked, differences = check_file(source, allow_exploitable=allow_exploitable)
+        report: dict[str, Any] = {"checked": len(checked), "differences": [d.to_json() for d in differences]}
+        if unchecked:
+            report["unchecked"] = unchecked
+        print_json(report)
     if differences:
         raise typer.Exit(1)
+
+
+def print_cases(cases: list[dict[str, Any]]) -> None:
+    """A JSON list with one case a line."""
+    lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
+    sys.stdout.write(f"[{lines}]\n")
+    sys.stdout.flush()

@@ -85,21 +85,28 @@ def read_source(source: str | Path | dict[str, Any] | list[Any]) -> Any:
         return source
     path = Path(source)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise BadCase(
             f"cannot read {path}: {error.strerror}", value=str(path), hint="give the path of a JSON file"
         ) from error
-    except UnicodeDecodeError as error:
-        raise BadCase(
-            f"{path} is not UTF-8 text", value=str(path), hint="save the file as UTF-8 JSON"
-        ) from error
+    return read_text(data, str(path))
+
+
+def read_text(data: bytes, name: str) -> Any:
+    """The JSON in some bytes, strictly; ``name`` is how an error calls them."""
     try:
-        return json.loads(text, object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant)
+        text = data.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BadCase(f"{name} is not UTF-8 text", value=name, hint="save the file as UTF-8 JSON") from error
     except (ValueError, RecursionError) as error:
         raise BadCase(
-            f"{path} is not JSON: {error}", value=str(path), hint="check the file with a JSON parser"
+            f"{name} is not JSON: {error}", value=name, hint="check the file with a JSON parser"
         ) from error
+    if not isinstance(value, (dict, list)):
+        raise BadCase(f"{name}: an object or a list is wanted", value=type(value).__name__)
+    return value
 
 
 def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,13 +134,8 @@ def split_file(data: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(data["cases"], list):
             raise BadCase("cases: a list of cases is wanted", value=type(data["cases"]).__name__)
         yield from ((f"cases[{k}]", raw) for k, raw in enumerate(data["cases"]))
-    elif isinstance(data, dict):
-        yield "$", data
     else:
-        raise BadCase(
-            f"$: a file holds an object with cases, a list of cases or one case, not {type(data).__name__}",
-            value=type(data).__name__,
-        )
+        yield "$", data
 
 
 def run_case(case: Case, *, allow_exploitable: bool = False) -> list[dict[str, Any]]:

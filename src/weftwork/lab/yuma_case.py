@@ -197,7 +197,7 @@ def read_expect(raw: Any, where: str) -> list[dict[str, Any]] | None:
     place = f"{where} ({case.id}).expect" if where != "$" else f"{case.id}.expect"
     if not isinstance(raw["expect"], list):
         raise _bad(place, "a list with one entry an epoch is wanted", raw["expect"])
-    out = []
+    out: list[dict[str, Any]] = []
     for k, entry in enumerate(raw["expect"]):
         spot = f"{place}[{k}]"
         given = _object(entry, spot)
