@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weftwork.ledger.hash import checksum as checksum
     from weftwork.ledger.hash import keccak as keccak
     from weftwork.ledger.key import Account as Account
-    from weftwork.ledger.node import replay as replay
+    from weftwork.ledger.replay import replay as replay
 
 _HOMES = {
     "Account": "key",
@@ -35,7 +35,7 @@ _HOMES = {
     "keccak": "hash",
     "load_artifact": "artifact",
     "read_treasury": "embedded",
-    "replay": "node",
+    "replay": "replay",
 }
 
 __all__ = [*_HOMES, "connect"]
@@ -60,9 +60,9 @@ def connect(
 ) -> Ledger:
     """Open a ledger: ``embedded:PATH``, ``embedded:`` (memory) or ``http://host:port``.
 
-    For an embedded one: ``dev`` allows ``evm_*``; ``genesis`` gives first balances in wei by address (else a treasury
-    key is made); ``clock`` gives block times in seconds; ``chain_id`` defaults to 31337. Raises BadConfig,
-    LedgerUnavailable, LedgerInUse or LedgerCorrupt.
+    For an embedded one: ``dev`` allows ``evm_*``; ``genesis`` gives first balances in wei by address (else a
+    treasury key is made); ``clock`` gives block times in seconds; ``chain_id`` defaults to 31337. Raises
+    BadConfig, LedgerUnavailable, LedgerInUse or LedgerCorrupt.
     """
     from weftwork.ledger.client import open_ledger
 

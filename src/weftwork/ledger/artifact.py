@@ -82,7 +82,7 @@ class Function:
 
         try:
             values = [c(a) if c else a for c, a in zip(self._inward, args, strict=True)]
-            return self.selector + self._encode(values)
+            return self.selector + bytes(self._encode(values))
         except (EncodingError, TypeError, ValueError, OverflowError) as error:
             label = self.signature or "constructor"
             raise BadInput(f"arguments do not fit {label}: {error}"[:400], value=repr(args)[:200]) from error
@@ -239,7 +239,7 @@ def _decoder(types: list[str]) -> Callable[[bytes], Sequence[Any]]:
 
 
 def _inward(entry: dict[str, Any]) -> Convert | None:
-    """What to do with a Python value before it is encoded: accounts and contracts become addresses, hex bytes."""
+    """What to do with a Python value before it is encoded: accounts become addresses, hex text bytes."""
     kind: str = entry["type"]
     if kind.endswith("]"):
         inner = _inward({**entry, "type": kind[: kind.rindex("[")]})
@@ -266,7 +266,7 @@ def _address(value: Any) -> Any:
 
 
 def _outward(entry: dict[str, Any]) -> Convert | None:
-    """What to do with a decoded value: addresses in EIP-55 spelling, structs as named tuples, arrays as lists."""
+    """What to do with a decoded value: EIP-55 addresses, structs as named tuples, arrays as lists."""
     kind: str = entry["type"]
     if kind.endswith("]"):
         inner = _outward({**entry, "type": kind[: kind.rindex("[")]})

@@ -41,13 +41,13 @@ class Header:
         i = rlp.int_bytes
         fields: list[rlp.Item] = [
             self.parent_hash, EMPTY_UNCLES, self.coinbase, self.state_root, self.transactions_root,
-            self.receipts_root, self.bloom, b"", i(self.number), i(self.gas_limit), i(self.gas_used), i(self.time),
-            b"", self.prevrandao, bytes(8), i(self.base_fee), BLANK_ROOT, b"", b"", bytes(32),
+            self.receipts_root, self.bloom, b"", i(self.number), i(self.gas_limit), i(self.gas_used),
+            i(self.time), b"", self.prevrandao, bytes(8), i(self.base_fee), BLANK_ROOT, b"", b"", bytes(32),
         ]  # fmt: skip
         encoded = rlp.encode(fields)
         return Header(
-            self.parent_hash, self.coinbase, self.state_root, self.transactions_root, self.receipts_root, self.bloom,
-            self.number, self.gas_limit, self.gas_used, self.time, self.prevrandao, self.base_fee,
+            self.parent_hash, self.coinbase, self.state_root, self.transactions_root, self.receipts_root,
+            self.bloom, self.number, self.gas_limit, self.gas_used, self.time, self.prevrandao, self.base_fee,
             encoded, keccak(encoded),
         )  # fmt: skip
 

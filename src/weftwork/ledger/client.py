@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _QUANTITIES = (
     "number", "timestamp", "gasLimit", "gasUsed", "baseFeePerGas", "size", "blobGasUsed", "excessBlobGas",
-    "difficulty", "totalDifficulty", "blockNumber", "transactionIndex", "cumulativeGasUsed", "effectiveGasPrice",
-    "status", "type", "logIndex", "nonce",
+    "difficulty", "totalDifficulty", "blockNumber", "transactionIndex", "cumulativeGasUsed",
+    "effectiveGasPrice", "status", "type", "logIndex", "nonce",
 )  # fmt: skip
 _REWINDING = ("evm_revert", "anvil_reset", "hardhat_reset", "anvil_setNonce", "hardhat_setNonce")
 _FEE_SECONDS = 2.0
@@ -217,7 +217,7 @@ class Ledger:
         return out
 
     def wait(self, tx: str, timeout: float = 30.0) -> Receipt:
-        """The receipt of a transaction that succeeded; raises Reverted, or LedgerUnavailable after ``timeout`` s."""
+        """The receipt of a transaction that succeeded; raises Reverted, or LedgerUnavailable."""
         end = time.monotonic() + timeout
         pause = 0.005
         while (receipt := self.receipt(tx)) is None:
@@ -230,7 +230,7 @@ class Ledger:
         return receipt
 
     def _why(self, receipt: Receipt) -> Reverted:
-        """The reason of a failed transaction: recorded by the embedded node, else found by running it again."""
+        """The reason of a failed transaction: the embedded node recorded it, else it is run again."""
         if "revertReason" in receipt:
             return Reverted(receipt["revertReason"], receipt["revertData"], value=receipt.tx)
         tx = self.rpc("eth_getTransactionByHash", receipt.tx)

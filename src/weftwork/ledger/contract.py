@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A log that a contract wrote: ``args`` by name, ``block`` and ``index`` as numbers, ``tx`` as its hash."""
+    """A log of a contract: ``args`` by name, ``block`` and ``index`` as numbers, ``tx`` as its hash."""
 
     name: str
     args: dict[str, Any]

@@ -1,7 +1,8 @@
-"""The embedded ledger's file: a SQLite database whose ``journal`` is the truth and whose other tables follow from it.
+"""The embedded ledger's file: a SQLite database whose ``journal`` is the truth.
 
-``journal`` holds the signed transactions of each block with the block's environment. ``block``, ``tx``, ``log`` and
-``node`` can be made again from it by replay. One SQLite transaction a block, WAL, synchronous=FULL.
+``journal`` holds the signed transactions of each block with the block's environment. ``block``, ``tx``,
+``log`` and ``node`` can be made again from it by replay. One SQLite transaction a block, WAL,
+synchronous=FULL.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE journal (number INTEGER PRIMARY KEY, fork TEXT, time INTEGER, base_fee TEXT, prevrandao BLOB,
   gas_limit INTEGER, coinbase BLOB, transactions BLOB);
 CREATE TABLE block (number INTEGER PRIMARY KEY, hash BLOB UNIQUE, header BLOB);
-CREATE TABLE tx (hash BLOB PRIMARY KEY, block INTEGER, position INTEGER, raw BLOB, receipt BLOB) WITHOUT ROWID;
+CREATE TABLE tx (hash BLOB PRIMARY KEY, block INTEGER, position INTEGER, raw BLOB, receipt BLOB)
+  WITHOUT ROWID;
 CREATE UNIQUE INDEX tx_place ON tx (block, position);
-CREATE TABLE log (block INTEGER, position INTEGER, tx INTEGER, address BLOB, topic0 BLOB, topic1 BLOB, topic2 BLOB,
-  topic3 BLOB, data BLOB, PRIMARY KEY (block, position)) WITHOUT ROWID;
+CREATE TABLE log (block INTEGER, position INTEGER, tx INTEGER, address BLOB, topic0 BLOB, topic1 BLOB,
+  topic2 BLOB, topic3 BLOB, data BLOB, PRIMARY KEY (block, position)) WITHOUT ROWID;
 CREATE INDEX log_address ON log (address, topic0, block);
 CREATE TABLE node (hash BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
 CREATE TABLE pool (hash BLOB PRIMARY KEY, raw BLOB) WITHOUT ROWID;
-CREATE TABLE snapshot (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER, offset INTEGER, next_time INTEGER);
+CREATE TABLE snapshot (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER, offset INTEGER,
+  next_time INTEGER);
 """
 
 

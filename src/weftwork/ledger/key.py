@@ -1,4 +1,4 @@
-"""Keys: an account signs transactions and digests (libsecp256k1), and is kept in a keystore file (version 3)."""
+"""Keys: an account signs transactions and digests (libsecp256k1), and is kept in a keystore (version 3)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Account:
 
     @classmethod
     def create(cls, seed: bytes | str | int | None = None) -> Account:
-        """A new key: from the system's randomness, or the same one each time for a ``seed`` (tests, devnets)."""
+        """A new key: random, or the same one each time for a ``seed`` (tests, devnets)."""
         if seed is None:
             return cls(_in_range(secrets.token_bytes(32)))
         text = seed if isinstance(seed, bytes) else str(seed).encode()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from weftwork.errors import BadConfig, LedgerCorrupt, LedgerError, NonceTooLow, TransactionRejected
+from weftwork.errors import BadConfig, LedgerCorrupt, NonceTooLow, RpcError, TransactionRejected
 from weftwork.ledger import block as blocks
 from weftwork.ledger import engine, rlp, transaction, trie
 from weftwork.ledger.block import Header
@@ -135,16 +135,6 @@ class Node:
         """The state after a block: the living one at the head (change nothing), else a view of its own."""
         return self.world if header.hash == self.head.hash else World(self.journal, header.state_root)
 
-    def ancestors(self, parent: Header) -> Iterator[bytes]:
-        """Hashes of the last 256 blocks, ``parent`` first (for BLOCKHASH)."""
-        yield parent.hash
-        rows = self.journal.db.execute(
-            "SELECT hash FROM block WHERE number < ? ORDER BY number DESC LIMIT ?",
-            (parent.number, ANCESTORS - 1),
-        )
-        for (digest,) in rows:
-            yield digest
-
     def now(self) -> int:
         """The time that the next block would have, in seconds."""
         if self.next_time is not None:
@@ -167,18 +157,18 @@ class Node:
         )  # fmt: skip
 
     def call(self, tx: Transaction, header: Header, *, pending: bool = False, free: bool = True) -> Outcome:
-        """Execute on the state after ``header`` and leave no trace; ``pending``: in the next block's environment."""
+        """Execute on the state after ``header`` and leave no trace; ``pending``: in the next block."""
         world = self.world_at(header)
         environment = self.next_environment() if pending else self.environment_of(header)
         if tx.max_fee_per_gas == 0:
             environment = replace(environment, base_fee=0)
-        state = engine.open_state(world, environment, self.ancestors(header))
+        state = engine.open_state(world, environment, block_hashes(self.journal, environment.number))
         return engine.call(state, tx, environment, free=free)
 
     # writing
 
     def submit(self, raw: bytes) -> bytes:
-        """Take a signed transaction: mined at once, or kept until the nonces before it arrive; returns its hash."""
+        """Take a signed transaction: mined at once, or kept until its nonce is next; returns its hash."""
         tx = transaction.decode(raw)
         with self.lock:
             expected = self.world.get_nonce(tx.sender)
@@ -252,7 +242,7 @@ class Node:
         return chosen
 
     def mine(self, count: int = 1, at: int | None = None) -> None:
-        """Mine ``count`` blocks in one durable step, the first with what the pool holds and at time ``at``."""
+        """Mine ``count`` blocks in one durable step, the first with what the pool holds, at ``at``."""
         with self.lock:
             if at is not None:
                 self.set_next_time(at)
@@ -277,7 +267,9 @@ class Node:
     def _seal(self, txs: Sequence[Transaction], environment: Environment) -> None:
         """Execute and append one block; called inside a commit."""
         parent = self.head
-        header, included, results = build(self.world, parent, txs, environment, self.ancestors(parent))
+        header, included, results = build(
+            self.world, parent, txs, environment, block_hashes(self.journal, environment.number)
+        )
         self._write_block(header, [tx.raw for tx in included], engine.FORK)
         self._write_results(header, included, results)
         if self.next_time is not None:
@@ -303,9 +295,9 @@ class Node:
         for position, (tx, (outcome, bloom)) in enumerate(zip(txs, results, strict=True)):
             cumulative += outcome.gas_used
             receipt = rlp.encode([
-                b"\x01" if outcome.success else b"", rlp.int_bytes(outcome.gas_used), rlp.int_bytes(cumulative),
-                rlp.int_bytes(index), outcome.created or b"", tx.sender, bloom.lstrip(b"\0"),
-                b"" if outcome.success else outcome.output, outcome.error.encode(),
+                b"\x01" if outcome.success else b"", rlp.int_bytes(outcome.gas_used),
+                rlp.int_bytes(cumulative), rlp.int_bytes(index), outcome.created or b"", tx.sender,
+                bloom.lstrip(b"\0"), b"" if outcome.success else outcome.output, outcome.error.encode(),
             ])  # fmt: skip
             db.execute(
                 "INSERT INTO tx VALUES (?, ?, ?, ?, ?)", (tx.hash, header.number, position, tx.raw, receipt)
@@ -332,10 +324,12 @@ class Node:
             return self.offset
 
     def set_next_time(self, at: int) -> None:
-        """Fix the next block's time; later blocks go on from it. Raises LedgerError if it lies in the past."""
+        """Fix the next block's time; later blocks go on from it. Raises RpcError if it is past."""
         with self.lock:
             if at < self.head.time:
-                raise LedgerError(f"timestamp {at} lies before the newest block's {self.head.time}", value=at)
+                raise RpcError(
+                    -32602, f"timestamp {at} lies before the newest block's {self.head.time}", value=at
+                )
             with self.journal.commit():
                 self.next_time = at
                 self._write_time()
@@ -382,7 +376,7 @@ def build(
     environment: Environment,
     ancestors: Iterator[bytes],
 ) -> tuple[Header, list[Transaction], list[tuple[Outcome, bytes]]]:
-    """Execute transactions on the parent's world and seal the block; those that no longer fit are left out."""
+    """Execute transactions on the parent's world and seal the block; those that do not fit are left out."""
     state = engine.open_state(world, environment, ancestors)
     included: list[Transaction] = []
     results: list[tuple[Outcome, bytes]] = []
@@ -419,46 +413,9 @@ def build(
     return header, included, results
 
 
-def replay(path: Path) -> bytes:
-    """Run the journal of a closed ledger again from its genesis, compare every block, and return the state root.
-
-    Raises LedgerCorrupt naming the first block that differs.
-    """
-    source = Journal(path)
-    memory = Journal(None)
-    try:
-        chain_id = int(source.meta("chain_id"))
-        world = World(memory, trie.BLANK_ROOT)
-        for address, balance in json.loads(source.meta("genesis")).items():
-            world.set_balance(bytes.fromhex(address), int(balance))
-        world.seal()
-        parent: Header | None = None
-        rows = source.db.execute(
-            "SELECT j.*, b.header FROM journal j JOIN block b USING (number) ORDER BY number"
-        )
-        for number, _, when, base_fee, prevrandao, gas_limit, coinbase, raws, stored in rows:
-            recorded = Header.decode(stored)
-            if parent is None:
-                parent = recorded
-                same = recorded.state_root == world.root
-            else:
-                environment = Environment(
-                    number, when, int(base_fee), prevrandao, gas_limit, coinbase, chain_id
-                )
-                hashes = _hashes(source, number)
-                txs = [transaction.decode(bytes(raw)) for raw in rlp.decode(raws)]  # type: ignore[arg-type]
-                parent, _, _ = build(world, parent, txs, environment, hashes)
-                same = parent.encoded == recorded.encoded
-            if not same:
-                raise LedgerCorrupt(f"block {number} differs when replayed", value=number)
-        return world.root
-    finally:
-        memory.close()
-        source.close()
-
-
-def _hashes(source: Journal, number: int) -> Iterator[bytes]:
-    rows = source.db.execute(
+def block_hashes(journal: Journal, number: int) -> Iterator[bytes]:
+    """Hashes of the 256 blocks before block ``number``, the newest first (for BLOCKHASH)."""
+    rows = journal.db.execute(
         "SELECT hash FROM block WHERE number < ? ORDER BY number DESC LIMIT ?", (number, ANCESTORS)
     )
     for (digest,) in rows:

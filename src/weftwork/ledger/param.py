@@ -19,6 +19,17 @@ def invalid(sentence: str, value: Any = None) -> RpcError:
     return RpcError(INVALID_PARAMS, f"invalid params: {sentence}", value=value)
 
 
+class Params(list[Any]):
+    """A call's parameters; a missing one is an error that says so."""
+
+    def __getitem__(self, place: Any) -> Any:
+        """The parameter at a place; raises RpcError if it is missing."""
+        try:
+            return super().__getitem__(place)
+        except IndexError:
+            raise invalid(f"parameter {place + 1} is missing") from None
+
+
 def quantity(value: Any, name: str = "quantity") -> int:
     """A 0x-hexadecimal quantity, or a plain number."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

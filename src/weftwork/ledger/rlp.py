@@ -1,11 +1,11 @@
-"""Recursive length prefix, the serialisation of Ethereum's transactions, headers and trie nodes (Yellow Paper, B)."""
+"""Recursive length prefix, the serialisation of Ethereum's data (Yellow Paper, B)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
+from typing import TypeAlias, Union
 
-Item = Union[bytes, Sequence["Item"]]
+Item: TypeAlias = Union[bytes, Sequence["Item"]]  # noqa: UP007
 
 
 def encode_bytes(value: bytes) -> bytes:

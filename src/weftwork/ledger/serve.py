@@ -1,7 +1,7 @@
 """The embedded ledger served as JSON-RPC over HTTP: a raw ASGI app, and the process that ``weft up`` starts.
 
-Any web page can post to loopback, so the app answers only to listed Host names, only to listed Origins, and only
-to JSON; ``evm_*`` exists only where the ledger was opened with ``dev``.
+Any web page can post to loopback, so the app answers only to listed Host names, only to listed Origins, and
+only to JSON; ``evm_*`` exists only where the ledger was opened with ``dev``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _THREADS = 4
 class RpcApp:
     """An ASGI app that answers JSON-RPC at ``paths`` with an embedded ledger.
 
-    ``hosts`` are the names under which it may be called (without port), ``origins`` the web pages that may call it.
+    ``hosts`` are the names under which it may be called (without port), ``origins`` the web pages that may
+    call it.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class RpcApp:
     ) -> None:
         embedded = ledger.embedded
         if embedded is None:
-            raise BadConfig("only an embedded ledger can be served", hint="a remote node is served by its own URL")
+            raise BadConfig(
+                "only an embedded ledger can be served", hint="a remote node is served by its own URL"
+            )
         self._answer = embedded.face.handle_body
         self._paths = frozenset(paths)
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -86,7 +89,7 @@ class RpcApp:
         body = await self._body(receive)
         if isinstance(body, int):
             sentence = "the body is too large" if body == 413 else "the body did not arrive in time"
-            await _refuse(send, body, sentence, self._cors(origin) + [(b"connection", b"close")])
+            await _refuse(send, body, sentence, [*self._cors(origin), (b"connection", b"close")])
             return
         answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, body)
         kind = [(b"content-type", b"application/json")] if answer else []
@@ -140,7 +143,9 @@ class RpcApp:
 def _host_name(host: str) -> str:
     """The Host header without its port, in lower case."""
     name, colon, port = host.strip().lower().rpartition(":")
-    return name if colon and port.isdigit() and (":" not in name or name.endswith("]")) else host.strip().lower()
+    return (
+        name if colon and port.isdigit() and (":" not in name or name.endswith("]")) else host.strip().lower()
+    )
 
 
 async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
@@ -193,15 +198,16 @@ async def serve(app: RpcApp, host: str, port: int, ready: Callable[[], None]) ->
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
+    stop: Callable[[], None] = server.stop
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, server.stop)
+        loop.add_signal_handler(name, stop)
     running = loop.create_task(server.serve())
     try:
         await _accepting(host, port, running)
         ready()
         await running
     finally:
-        server.stop()
+        stop()
         await asyncio.gather(running, return_exceptions=True)
 
 
@@ -224,9 +230,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--path", default="", help="folder of the ledger; empty: in memory")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8545, help="port; 0 takes a free one")
-    parser.add_argument("--dev", action="store_true", help="allow evm_snapshot, evm_increaseTime and the like")
+    parser.add_argument(
+        "--dev", action="store_true", help="allow evm_snapshot, evm_increaseTime and the like"
+    )
     parser.add_argument("--allow-host", action="append", default=[], help="a further Host name to answer to")
-    parser.add_argument("--allow-origin", action="append", default=[], help="a web page's origin that may call")
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], help="a web page's origin that may call"
+    )
     parser.add_argument("--chain-id", type=int, default=None, help="chain id of a new ledger (31337)")
     given = parser.parse_args(argv)
     try:

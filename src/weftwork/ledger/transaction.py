@@ -1,4 +1,4 @@
-"""Transactions: the three kinds that Cancun knows without blobs (legacy, EIP-2930, EIP-1559), signed and read."""
+"""Transactions: legacy, EIP-2930 and EIP-1559 (no blobs), signed and read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AccessList = tuple[tuple[bytes, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transaction; for a legacy one or EIP-2930 both fee fields hold its gas price. Empty ``to`` creates."""
+    """A transaction; without EIP-1559 both fee fields hold its gas price. Empty ``to`` creates."""
 
     type_id: int
     chain_id: int | None
@@ -41,7 +41,7 @@ class Transaction:
 
     @property
     def intrinsic_gas(self) -> int:
-        """Gas taken before the first instruction (Yellow Paper 6.2; EIP-2028, 2930); initcode words come later."""
+        """Gas taken before the first instruction (EIP-2028, 2930); the words of initcode come later."""
         zeros = self.data.count(0)
         words = sum(len(slots) for _, slots in self.access_list)
         create = 0 if self.to else 32_000

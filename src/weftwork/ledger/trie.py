@@ -1,7 +1,7 @@
 """The Merkle Patricia trie over a store of nodes (Yellow Paper, D): read one key, write many keys at once.
 
-In memory a node is ``b""`` (nothing), a 32-byte reference, or a list: two items (leaf or extension, its path in
-hex-prefix form) or seventeen (branch). Changed nodes stay lists until ``update`` hashes them, once each.
+In memory a node is ``b""`` (nothing), a 32-byte reference, or a list: two items (leaf or extension, its path
+in hex-prefix form) or seventeen (branch). Changed nodes stay lists until ``update`` hashes them, once each.
 """
 
 from __future__ import annotations

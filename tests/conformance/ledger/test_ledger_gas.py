@@ -1,8 +1,9 @@
-"""The same signed transactions on the embedded node and on anvil: equal gas, receipts, roots and base fees."""
+"""The same signed transactions on the embedded node and on anvil: equal gas, receipts, roots, base fees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -88,8 +89,8 @@ def play(chain: Ledger, artifacts: dict[str, Artifact], alice: Account, bob: Acc
     use(maker, alice, "try_move", coin, bob, 10**30)
     use(maker, alice, "guarded", 20)
     use(maker, alice, "forward", "0x" + "77" * 20, value=9)
-    # From here on zeros are written and empty accounts touched. anvil keeps both in its tries, where the Yellow
-    # Paper and EIP-161 have nothing, so the state roots part; everything else stays equal.
+    # From here on zeros are written and empty accounts touched. anvil keeps both in its tries, where the
+    # Yellow Paper and EIP-161 have nothing, so the state roots part; everything else stays equal.
     cleared = len(teller.sent)
     teller.send(alice, None, b"\xfe", gas=29_000_000)
     teller.send(alice, None, b"\x5b\x60\x00\x56", gas=1_000_000)
@@ -153,5 +154,5 @@ def test_every_transaction_has_the_same_gas_receipt_and_roots_on_both_nodes(
 
 def test_base_fee_rises_and_falls(lives: list[list[dict[str, Any]]]) -> None:
     fees = [entry["block baseFeePerGas"] for entry in lives[1]]
-    assert any(b > a for a, b in zip(fees, fees[1:], strict=False))
-    assert any(b < a for a, b in zip(fees, fees[1:], strict=False))
+    assert any(b > a for a, b in pairwise(fees))
+    assert any(b < a for a, b in pairwise(fees))
