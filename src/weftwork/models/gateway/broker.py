@@ -1,0 +1,291 @@
+"""Asks miners: signs a request, sends it with the vouchers that are owed, proves the answer, books what is
+due.
+
+Every path that ends in a proven receipt books it once, whether or not its answer was still wanted; what was
+never receipted is never paid. A miner's complaint about the call itself becomes the caller's error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from weftwork.errors import BadAnswer, BadParameter, Unavailable, WeftError
+from weftwork.ledger.key import Account
+from weftwork.models.gateway.asker import Asker
+from weftwork.models.gateway.directory import Seat
+from weftwork.models.gateway.openai import Call
+from weftwork.models.gateway.shape import answer_text
+from weftwork.models.gateway.work import Ask, Work, prove_receipt
+from weftwork.records import Domains, Receipt, Request, Signed
+from weftwork.store import Store
+from weftwork.units import Digest, keccak
+from weftwork.wire.client import Client, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a gateway waits for miners, in seconds, and how much an answer may hold, in bytes."""
+
+    answer: float = 120.0
+    silence: float = 30.0
+    commit: float = 60.0
+    reveal: float = 10.0
+    settle: float = 5.0
+    idle: float = 1.0
+    max_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a streamed answer: words, or a proven partial or final receipt with what came beside it."""
+
+    words: str = ""
+    receipt: Signed[Receipt] | None = None
+    receipt_id: Digest | None = None
+    salt: bytes = b""
+    finish: str | None = None
+
+
+class Broker:
+    """The gateway's side of each conversation with a miner."""
+
+    def __init__(
+        self,
+        account: Account,
+        domains: Domains,
+        client: Client,
+        store: Store,
+        *,
+        now: Callable[[], float],
+        clock: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        patience: Patience,
+    ) -> None:
+        self.account = account
+        self.domains = domains
+        self.client = client
+        self.store = store
+        self.patience = patience
+        self._domain = domains.of("request")
+        self._prefix = b"\x19\x01" + self._domain.separator
+        self._now = now
+        self._clock = clock
+        self._entropy = entropy
+        self._life = int(patience.answer) + 60
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flushes: dict[str, asyncio.TimerHandle] = {}
+
+    # Requests
+
+    def prepare(
+        self, seat: Seat, call: Call, asker: Asker, prefix: str = "", quote: int | None = None
+    ) -> Ask:
+        """A signed request of ``call`` to ``seat``, recorded; with ``prefix`` the answer goes on from
+        there.
+        """
+        text = call.text
+        if prefix:
+            body = {**call.body, "weft_prefix": prefix}
+            text = to_json(body).decode()
+        salt = self._entropy(16)
+        content = text.encode()
+        digest = Digest(keccak(salt + content))
+        time = int(self._now())
+        cap = seat.quote(call) if quote is None else quote
+        record = Request(
+            self.account.address, seat.subnet, digest, cap, time, time + self._life, asker.nonce(salt)
+        )
+        name = record.id
+        signed = Signed(record, self.account.sign_hash(keccak(self._prefix + name)))
+        self.store.add(signed)
+        self.store.put_content(digest, salt, content)
+        return Ask(seat, call, signed, name, salt, text, cap)
+
+    def _body(self, ask: Ask, **more: Any) -> bytes:
+        purse = ask.seat.purse
+        voucher = purse.voucher() if purse is not None else None
+        return to_json(
+            {
+                "request": ask.request.to_json(),
+                "salt": ask.salt.hex(),
+                "body_json": ask.text,
+                "vouchers": [voucher.to_json()] if voucher is not None else [],
+                **more,
+            }
+        )
+
+    async def _post(self, ask: Ask, body: bytes, seconds: float) -> Reply:
+        seat = ask.seat
+        signed = seat.purse.signed if seat.purse is not None else 0
+        reply = await self.client.post_json(seat.endpoint + "/v1/work", body, timeout=seconds)
+        if reply.status != 200 or not isinstance(reply.body, dict):
+            raise refusal_of(seat, reply.status, reply.body)
+        if seat.purse is not None:
+            seat.purse.acknowledge(signed)
+        return reply
+
+    async def ask(self, ask: Ask) -> Work:
+        """The whole answer, proven and booked; raises what kept it from being so."""
+        began = self._clock()
+        reply = await self._post(ask, self._body(ask), self.patience.answer)
+        return self.take(ask, reply.body, int((self._clock() - began) * 1e6))
+
+    def take(self, ask: Ask, body: Any, took_us: int, committed: Digest | None = None) -> Work:
+        """The work in a miner's reply, proven and booked; the receipt must be ``committed`` where one was."""
+        held, salt = body.get("answer_json"), body.get("salt") if isinstance(body, dict) else None
+        if not isinstance(held, str) or not isinstance(salt, str):
+            raise BadAnswer("A miner's reply lacks its answer or salt.", value=ask.seat.wallet)
+        try:
+            answer = from_json(held, allow_inf_nan=False)
+            text = answer_text(answer, ask.call.kind)
+            salt_bytes = bytes.fromhex(salt.removeprefix("0x"))
+        except (ValueError, WeftError) as error:
+            raise BadAnswer(f"A miner's reply cannot be read: {error}", value=ask.seat.wallet) from error
+        content = text.encode(errors="surrogatepass")
+        receipt, name = prove_receipt(ask, body.get("receipt"), self._domain, content, salt_bytes)
+        if committed is not None and name != committed:
+            raise BadAnswer("A miner revealed another answer than it committed to.", value=ask.seat.wallet)
+        self.book(ask.seat, receipt)
+        self.store.put_content(receipt.record.output, salt_bytes, content)
+        return Work(ask, receipt, name, answer, text, salt_bytes, took_us)
+
+    async def commit(self, ask: Ask) -> tuple[Signed[Receipt], Digest]:
+        """The receipt by which a miner commits to an answer that it does not show yet; not booked."""
+        reply = await self._post(ask, self._body(ask, commit_only=True), self.patience.commit)
+        return prove_receipt(ask, reply.body.get("receipt"), self._domain, None, b"")
+
+    async def reveal(self, ask: Ask, receipt: Signed[Receipt], name: Digest, took_us: int) -> Work:
+        """The committed answer, proven and booked."""
+        reply = await self.client.post_json(
+            ask.seat.endpoint + "/v1/reveal", {"request": str(ask.id)}, timeout=self.patience.reveal
+        )
+        if reply.status != 200 or not isinstance(reply.body, dict):
+            raise refusal_of(ask.seat, reply.status, reply.body)
+        body = {"receipt": receipt.to_json(), **reply.body}
+        return self.take(ask, body, took_us, name)
+
+    # Streams
+
+    async def stream(self, ask: Ask) -> AsyncIterator[Part]:
+        """The answer in parts; each receipt is proven over all words so far, and booked, as it comes."""
+        words = ""
+        parts: list[str] = []
+        price = 0
+        sequence = -1
+        async with self.client.stream(
+            "POST",
+            ask.seat.endpoint + "/v1/work",
+            self._body(ask, stream=True),
+            timeout=self.patience.silence,
+        ) as reply:
+            if reply.status != 200:
+                raise refusal_of(ask.seat, reply.status, await reply.json())
+            async for event in reply.events():
+                data = _event_object(ask, event.data)
+                if data is None:
+                    continue
+                if event.event == "receipt":
+                    words += "".join(parts)
+                    parts.clear()
+                    final = bool((data.get("receipt") or {}).get("final"))
+                    salt = bytes.fromhex(str(data.get("salt", "")).removeprefix("0x"))
+                    content = words.encode(errors="surrogatepass")
+                    receipt, name = prove_receipt(
+                        ask, data.get("receipt"), self._domain, content, salt, final=final
+                    )
+                    record = receipt.record
+                    if record.price < price or record.sequence <= sequence:
+                        raise BadAnswer("A miner's partial receipts go backwards.", value=ask.seat.wallet)
+                    price, sequence = record.price, record.sequence
+                    self.book(ask.seat, receipt)
+                    if final:
+                        self.store.put_content(record.output, salt, content)
+                    finish = data.get("finish_reason")
+                    yield Part("", receipt, name, salt, finish if isinstance(finish, str) else None)
+                    if final:
+                        return
+                elif isinstance(data.get("error"), dict):
+                    raise refusal_of(ask.seat, 502, data)
+                elif isinstance(data.get("delta"), str):
+                    parts.append(data["delta"])
+                    yield Part(data["delta"])
+        raise Unavailable(f"The miner {ask.seat.wallet} ended in mid-answer.", value=ask.seat.wallet)
+
+    # Money
+
+    def book(self, seat: Seat, receipt: Signed[Receipt]) -> None:
+        """Records a proven receipt, and that it is owed; the voucher rides on the next request, or soon
+        alone.
+        """
+        self.store.add(receipt)
+        if seat.purse is None:
+            return
+        seat.purse.accept(receipt)
+        if seat.endpoint not in self._flushes:
+            loop = asyncio.get_running_loop()
+            self._flushes[seat.endpoint] = loop.call_later(self.patience.idle, self._flush_later, seat)
+
+    def _flush_later(self, seat: Seat) -> None:
+        self._flushes.pop(seat.endpoint, None)
+        self.spawn(self.pay(seat))
+
+    async def pay(self, seat: Seat) -> None:
+        """Sends the voucher that covers all that is owed to ``seat``, if any is."""
+        voucher = seat.purse.voucher() if seat.purse is not None else None
+        if voucher is None:
+            return
+        with contextlib.suppress(WeftError):
+            reply = await self.client.post_json(
+                seat.endpoint + "/v1/voucher", [voucher.to_json()], timeout=self.patience.settle
+            )
+            if reply.status == 200 and seat.purse is not None:
+                seat.purse.acknowledge(voucher.record.cumulative)
+
+    async def cancel(self, ask: Ask) -> None:
+        """Takes a request back; if its receipt was signed already, that is proven, booked and paid."""
+        with contextlib.suppress(WeftError):
+            reply = await self.client.post_json(
+                ask.seat.endpoint + "/v1/cancel", {"request": str(ask.id)}, timeout=self.patience.settle
+            )
+            if reply.status == 200 and isinstance(reply.body, dict) and reply.body.get("answer_json"):
+                self.take(ask, reply.body, 0)
+
+    def spawn(self, work: Any) -> None:
+        """Runs a coroutine beside the calls; :meth:`close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self, seats: list[Seat]) -> None:
+        """Pays what is owed to ``seats`` and waits for what runs beside the calls."""
+        for timer in self._flushes.values():
+            timer.cancel()
+        self._flushes.clear()
+        await asyncio.gather(*self._tasks, *(self.pay(seat) for seat in seats), return_exceptions=True)
+
+
+def _event_object(ask: Ask, data: str) -> dict[str, Any] | None:
+    if data == "[DONE]":
+        return None
+    try:
+        found = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadAnswer("A miner's stream holds what is not JSON.", value=ask.seat.wallet) from error
+    return found if isinstance(found, dict) else None
+
+
+def refusal_of(seat: Seat, status: int, body: Any) -> WeftError:
+    """The error in a miner's reply: the caller's own if it is about the call, else the miner's."""
+    held = body.get("error") if isinstance(body, dict) else None
+    held = held if isinstance(held, dict) else {}
+    words = str(held.get("message", f"status {status}"))[:300]
+    code = str(held.get("code", ""))
+    if status in (400, 413, 422) and not code.startswith(("input.record", "input.signature")):
+        return BadParameter(words, value=seat.wallet)
+    return Unavailable(f"The miner {seat.wallet} refused: {words}", value=code)

@@ -1,0 +1,109 @@
+"""One call as it stands towards one miner: the signed request that goes out, the proven answer that comes
+back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from coincurve import PublicKey
+
+from weftwork.errors import BadAnswer, WeftError
+from weftwork.models.gateway.directory import Seat
+from weftwork.models.gateway.openai import Call
+from weftwork.records import Domain, Receipt, Request, Signed
+from weftwork.units import Digest, keccak
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One signed request to one miner: its id, the salt of its content, the text that was hashed, its cap."""
+
+    seat: Seat
+    call: Call
+    request: Signed[Request]
+    id: Digest
+    salt: bytes
+    text: str
+    quote: int
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One proven answer: the miner's receipt over ``text`` and its salt, and how long it took
+    (microseconds).
+    """
+
+    ask: Ask
+    receipt: Signed[Receipt]
+    receipt_id: Digest
+    answer: dict[str, Any]
+    text: str
+    salt: bytes
+    took_us: int
+
+    @property
+    def price(self) -> int:
+        """What the miner is due for it, in wad."""
+        return self.receipt.record.price
+
+
+def prove_receipt(
+    ask: Ask, signed: Any, domain: Domain, content: bytes | None, salt: bytes, final: bool = True
+) -> tuple[Signed[Receipt], Digest]:
+    """The receipt in the JSON object ``signed`` and its id, if it proves this answer to this request.
+
+    Checked: request id, worker, signer, output digest (unless ``content`` is None: not yet shown), price
+    within the quote and no less than before, final mark. Raises :class:`BadAnswer`.
+    """
+    try:
+        receipt = Signed.from_json(signed)
+    except WeftError as error:
+        raise _wrong(ask, f"sent no receipt: {error}") from error
+    record = receipt.record
+    if not isinstance(record, Receipt):
+        raise _wrong(ask, f"sent a {record.kind} for a receipt")
+    seat = ask.seat
+    if record.request != ask.id:
+        raise _wrong(ask, "sent the receipt of another request")
+    if record.worker != seat.wallet:
+        raise _wrong(ask, f"sent a receipt of {record.worker}")
+    if content is not None and keccak(salt + content) != record.output:
+        raise _wrong(ask, "sent an answer that its receipt does not cover")
+    if record.price > ask.quote:
+        raise _wrong(ask, f"asks {record.price} for work quoted at {ask.quote}")
+    if record.final != final:
+        raise _wrong(
+            ask, "sent a partial receipt for a whole answer" if final else "ended a stream too early"
+        )
+    digest = record.id
+    check_signature(seat, keccak(b"\x19\x01" + domain.separator + digest), receipt.signature, receipt, domain)
+    return receipt, digest
+
+
+def check_signature(seat: Seat, digest: bytes, signature: bytes, signed: Signed[Any], domain: Domain) -> None:
+    """Returns if the seat's wallet made ``signature``; its public key is kept after the first time."""
+    if seat.public is None:
+        try:
+            signed.require_signer(domain, seat.wallet)
+            seat.public = _recover(digest, signature)
+        except WeftError as error:
+            raise BadAnswer(f"The miner {seat.wallet}: {error.sentence}", value=seat.wallet) from error
+        return
+    try:
+        same = _recover(digest, signature) == seat.public
+    except Exception:
+        same = False
+    if not same or signature[32] > 0x7F or signature[64] not in (27, 28):
+        seat.public = None
+        check_signature(seat, digest, signature, signed, domain)
+
+
+def _recover(digest: bytes, signature: bytes) -> bytes:
+    raw = signature[:64] + bytes((signature[64] - 27,))
+    return PublicKey.from_signature_and_message(raw, digest, hasher=None).format()
+
+
+def _wrong(ask: Ask, words: str) -> BadAnswer:
+    return BadAnswer(f"The miner {ask.seat.wallet} {words}.", value=ask.seat.wallet)
