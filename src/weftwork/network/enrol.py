@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import LedgerError, NotFound
-from weftwork.units import WAD
+from weftwork.errors import LedgerError
+from weftwork.records import NO_ADDRESS
+from weftwork.units import WAD, Digest
 
 if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
@@ -121,21 +122,19 @@ def open_channel(
     amount: int,
     *,
     subnet: int = 0,
-    signer: str | None = None,
-) -> str:
-    """A channel from ``payer`` to ``receiver`` with at least ``amount`` wad in it; its id as hex."""
-    from weftwork.records import NO_ADDRESS
-    from weftwork.spec.channel import channel_id
+    signer: str = NO_ADDRESS,
+) -> Digest:
+    """A channel from ``payer`` to ``receiver`` with at least half of ``amount`` wad unspent; its id.
 
+    Tops it up to ``amount`` where there is less. Raises :class:`LedgerError`.
+    """
     token, channels = contracts.at(ledger, "token"), contracts.at(ledger, "channels")
-    _allow(token, payer, channels.address)
-    channel = channel_id(payer.address, receiver)
-    try:
-        known = channels.call("channels", channel)
-    except LedgerError as error:
-        raise NotFound("this network has no payment channels", value=contracts.channels) from error
-    if not known.deposited:
-        channels.send(payer, "open", receiver, subnet, signer or NO_ADDRESS, amount)
-    elif known.deposited - known.claimed - known.withdrawn < amount // 2:
-        channels.send(payer, "deposit", payer.address, receiver, amount)
-    return "0x" + bytes(channel).hex()
+    known = channels.call("channel_of", payer.address, receiver)
+    left = known.deposited - known.claimed - known.withdrawn
+    if left < (amount + 1) // 2:
+        _allow(token, payer, channels.address)
+        if known.deposited:
+            channels.send(payer, "deposit", payer.address, receiver, amount - left)
+        else:
+            channels.send(payer, "open", receiver, subnet, signer, amount)
+    return Digest(channels.call("channel_id", payer.address, receiver))
