@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @app.command()
 def trace(
-    id: Annotated[str, typer.Argument(help="Id of a record (at least 8 digits), or a file with a thread.")],
+    what: Annotated[str, typer.Argument(metavar="ID|FILE", help="A record (8 digits or more), or a thread.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole thread, private content too.")
     ] = False,
@@ -22,7 +22,7 @@ def trace(
     from weftwork.network.thread import draw_thread
 
     with reporting(as_json):
-        thread, _ = find_thread(id)
+        thread, _ = find_thread(what)
         if as_json:
             print_json(thread.to_json())
             return

@@ -11,16 +11,16 @@ app = typer.Typer()
 
 @app.command()
 def verify(
-    id: Annotated[str, typer.Argument(help="Id of a record (at least 8 digits), or a file with a thread.")],
+    what: Annotated[str, typer.Argument(metavar="ID|FILE", help="A record (8 digits or more), or a thread.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
-    """Recompute ids, signatures, scores, weights, epoch, Merkle proof and payment; exit 1 on any difference."""
+    """Recompute ids, signatures, scores, weights, epoch, proof and payment; exit 1 on any difference."""
     from weftwork.cli.screen import paint, print_json, print_next, reporting
     from weftwork.network.find import find_thread, open_ledger
     from weftwork.network.verify import verify_thread
 
     with reporting(as_json):
-        thread, _ = find_thread(id)
+        thread, _ = find_thread(what)
         with open_ledger(thread.network) as (chain, contracts):
             checks = verify_thread(thread, chain, contracts)
         failed = [check for check in checks if check.ok is False]

@@ -43,7 +43,7 @@ def find_thread(text: str) -> tuple[Thread, Home | None]:
 
 @contextmanager
 def open_ledger(facts: dict[str, Any]) -> Iterator[tuple[Ledger | None, Contracts | None]]:
-    """The ledger that a home or a thread names, with its contracts; ``(None, None)`` where it is out of reach."""
+    """The ledger that a home or a thread names, with its contracts; ``(None, None)`` if out of reach."""
     from weftwork import ledger
     from weftwork.ledger.deployment import Contracts
 
