@@ -102,8 +102,7 @@ async def test_a_key_cannot_spend_more_than_its_cap_however_many_calls_run_at_on
     late = Miner("late", late=True)
     async with town(late, cap=3000) as t:
         calls = [asyncio.ensure_future(t.ask(max_tokens=1000)) for _ in range(6)]
-        while len(late.asked) < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(late.asked) == 2)
         late.gate.set()
         statuses = sorted([(await call).status for call in calls])
         assert statuses == [200, 200, 429, 429, 429, 429]

@@ -69,8 +69,12 @@ async def test_the_official_client_raises_its_own_errors():
 async def test_the_official_client_raises_when_a_stream_breaks_off():
     async with town(Miner("mortal", dies_after=8)) as t, connect(t) as client:
         stream = await client.chat.completions.create(model=MODEL, messages=ASK, stream=True)
-        words = ""
-        with pytest.raises(openai.APIError):
+        words = []
+
+        async def read():
             async for chunk in stream:
-                words += chunk.choices[0].delta.content or ""
-        assert words == "swap 2 E"
+                words.append(chunk.choices[0].delta.content or "")
+
+        with pytest.raises(openai.APIError):
+            await read()
+        assert "".join(words) == "swap 2 E"
