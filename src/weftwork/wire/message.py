@@ -23,10 +23,10 @@ def read_json(body: bytes | str) -> Any:
 
 
 class HttpRequest:
-    """One request: ``method``, ``path`` (decoded), ``query`` (raw), ``headers`` (lower case), whole ``body``.
+    """One request: ``method``, decoded ``path``, raw ``query``, lower-case ``headers``, whole ``body``.
 
-    ``params`` are the parts of the path that the route names; a handler may set ``thread`` to the id that the
-    request belongs to, which the server then logs.
+    ``target`` is path and query as they were sent, ``remote`` the peer's address, ``params`` the parts of
+    the path that the route names; a handler may set ``thread`` to the id its request belongs to, for the log.
     """
 
     __slots__ = (
@@ -42,6 +42,7 @@ class HttpRequest:
         "route",
         "started",
         "status",
+        "target",
         "thread",
         "version",
     )
@@ -55,6 +56,7 @@ class HttpRequest:
         self.params: Mapping[str, str] = NO_HEADERS
         self.remote = ""
         self.route: Any = None
+        self.target = path
         self.early: HttpResponse | None = None
         self.version = "1.1"
         self.status = 0
@@ -71,8 +73,11 @@ class HttpRequest:
                 text = "/" + text.partition("://")[2].partition("/")[2]
             elif text != "*":
                 raise BadHttp("the target of the request is no path", value=text[:80])
-        path, _, query = text.partition("#")[0].partition("?")
-        return cls(method, unquote(path) if "%" in path else path, query)
+        text = text.partition("#")[0]
+        path, _, query = text.partition("?")
+        request = cls(method, unquote(path) if "%" in path else path, query)
+        request.target = text
+        return request
 
     @property
     def args(self) -> dict[str, str]:
