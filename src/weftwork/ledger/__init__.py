@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weftwork.ledger.hash import checksum as checksum
     from weftwork.ledger.hash import keccak as keccak
     from weftwork.ledger.key import Account as Account
-    from weftwork.ledger.replay import replay as replay
+    from weftwork.ledger.history import replay as replay
 
 _HOMES = {
     "Account": "key",
@@ -35,7 +35,7 @@ _HOMES = {
     "keccak": "hash",
     "load_artifact": "artifact",
     "read_treasury": "embedded",
-    "replay": "replay",
+    "replay": "history",
 }
 
 __all__ = [*_HOMES, "connect"]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from weftwork.errors import LedgerCorrupt, LedgerInUse
+from weftwork.errors import LedgerCorrupt, LedgerError, LedgerInUse
 from weftwork.ledger import rlp
 
 APPLICATION_ID = 0x57656674  # "Weft"
@@ -83,7 +83,7 @@ class Journal:
                     hint="open it with the version of weftwork that made it",
                 )
         except sqlite3.DatabaseError as error:
-            raise LedgerCorrupt(f"the ledger file cannot be read: {error}", value=str(self.path)) from error
+            raise broken(error, self.path) from error
 
     @contextmanager
     def commit(self) -> Iterator[sqlite3.Connection]:
@@ -160,6 +160,14 @@ class Journal:
     def set_meta(self, key: str, value: Any) -> None:
         """Store a setting; to be called inside ``commit``."""
         self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+
+def broken(error: sqlite3.DatabaseError, path: Path | None) -> LedgerError:
+    """What an error of SQLite means: the disk refuses (nothing was written), or the file is damaged."""
+    if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+        hint = "check the free space and the rights of the folder"
+        return LedgerError(f"the ledger's file refuses: {error}", value=str(path), hint=hint)
+    return LedgerCorrupt(f"the ledger's file is damaged: {error}", value=str(path))
 
 
 def _lock(path: Path) -> int:

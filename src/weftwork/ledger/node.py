@@ -6,6 +6,7 @@ A transaction is acknowledged after its block is on disk. All methods are safe t
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from weftwork.ledger import engine, rlp, transaction, trie
 from weftwork.ledger.block import Header
 from weftwork.ledger.engine import Environment, Outcome
 from weftwork.ledger.hash import address_bytes, keccak
-from weftwork.ledger.journal import Journal
+from weftwork.ledger.journal import Journal, broken
 from weftwork.ledger.transaction import Transaction
 from weftwork.ledger.world import World
 
@@ -46,6 +47,9 @@ class Node:
         self.journal = Journal(path)
         try:
             self._start(genesis, chain_id)
+        except sqlite3.DatabaseError as error:
+            self.journal.close()
+            raise broken(error, path) from error
         except BaseException:
             self.journal.close()
             raise

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from typing import Any
 
 from weftwork.errors import BadInput, LedgerError, RpcError
 from weftwork.ledger import param
+from weftwork.ledger.journal import broken
 from weftwork.ledger.method import DEV_METHODS, METHODS
 from weftwork.ledger.node import Node
 from weftwork.ledger.param import LogFilter, Params
@@ -39,7 +41,10 @@ class Rpc:
                     hint="start with --dev",
                 )
         with self.node.lock:
-            return function(self, Params(params))
+            try:
+                return function(self, Params(params))
+            except sqlite3.DatabaseError as error:
+                raise broken(error, self.node.journal.path) from error
 
     def handle(self, request: Any) -> dict[str, Any] | None:
         """Answer one request object; None for a notification."""
