@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weftwork.cli.screen import print_json, reporting
+from weftwork.cli.screen import print_json, print_next, print_table, reporting
 
 app = typer.Typer(
     name="lab",
@@ -66,3 +66,54 @@ def print_cases(cases: list[dict[str, Any]]) -> None:
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     sys.stdout.write(f"[{lines}]\n")
     sys.stdout.flush()
+
+
+@app.command()
+def guarantee(
+    quick: Annotated[bool, typer.Option("--quick", help="A coarser grid, some seconds less.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how much honest utility holds off a cabal: the published settings beside ours."""
+    from weftwork.lab.guarantee import run_study
+
+    rows = run_study(cabal_steps=5, points=50) if quick else run_study()
+    if json_:
+        print_json(rows)
+        return
+
+    def show(value: float | None) -> str:
+        return "none" if value is None else f"{value:.0%}"
+
+    print_table(
+        ("setting", "needed here", "published study, re-run"),
+        [
+            (row["setting"], show(row["needed"]), show(row["published"]) if "published" in row else "-")
+            for row in rows
+        ],
+        right=(1, 2),
+    )
+    print_next("weft lab copier")
+
+
+@app.command()
+def copier(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show what copying the last revealed consensus earns beside measuring, by pace of change."""
+    from weftwork.lab.copier import run_study
+
+    rows = run_study()
+    if json_:
+        print_json(rows)
+        return
+    print_table(
+        ("preset", "quality changes", "copier / honest"),
+        [
+            (
+                row["preset"],
+                f"every {row['period']} epochs" if row["period"] else "never",
+                f"{row['copier_to_honest']:.3f}",
+            )
+            for row in rows
+        ],
+        right=(2,),
+    )
+    print_next("weft lab guarantee")
