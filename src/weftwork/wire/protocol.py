@@ -235,6 +235,7 @@ class Connection(asyncio.Protocol):
         try:
             try:
                 response = await self.app.respond(request)
+                request.keep_alive = request.keep_alive and not self.app.stopping
                 if isinstance(response, EventStream):
                     await self.write_stream(request, response)
                 else:
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     def finish(self, keep_alive: bool) -> None:
         self.task = None
-        if not keep_alive or self.app.stopping:
+        if not keep_alive:
             self.close()
         elif self.queue:
             self.start(self.queue.popleft())
@@ -317,7 +318,7 @@ class Connection(asyncio.Protocol):
         events = response.events
         chunked = request.version != "1.0"
         request.keep_alive = request.keep_alive and chunked
-        begun = False
+        begun, count = False, 0
         try:
             try:
                 async for piece in events:
@@ -329,8 +330,11 @@ class Connection(asyncio.Protocol):
                         begun = True
                         framed = self._stream_head(request, response) + framed
                     self.transport.write(framed)
+                    count += 1
                     if self.drained is not None:
                         await self.drained
+                    elif count % 64 == 0 or self.transport.is_closing():
+                        await asyncio.sleep(0)  # a source that never waits must not hold the loop
             except Exception as error:
                 refusal = self.app.caught(request, error)
                 if not begun:
