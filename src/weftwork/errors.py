@@ -149,6 +149,13 @@ class BadJson(BadInput):
     hint = "send a JSON object, UTF-8, with content-type: application/json"
 
 
+class BadIntent(BadInput):
+    """What was given is not a typed wallet intent."""
+
+    code = "input.intent"
+    hint = "weft ask --schema prints the intents and their slots"
+
+
 class BadHttp(BadInput):
     """A request breaks HTTP's own rules."""
 

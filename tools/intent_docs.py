@@ -1,0 +1,104 @@
+"""Write ``docs/intent.schema.json`` and ``docs/intents.md`` from ``weftwork.models.intent``.
+
+    python tools/intent_docs.py          # write both
+    python tools/intent_docs.py --check  # exit 1 if a file differs
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from weftwork.models.intent import FORMS, INTENT_SCHEMA, INTENTS, TYPES
+
+DOCS = Path(__file__).parent.parent / "docs"
+HEAD = """# Intents
+
+`weft-intent` turns an English wallet request into one typed JSON intent, or says `none`. The answer is a flat object of
+strings; its first key is `intent`, and slots that the request does not mention are absent. It is decoded under the JSON
+Schema in [intent.schema.json](intent.schema.json), which `weft ask --schema` prints too.
+
+```console
+$ weft ask "swap 250 USDC for ETH, no more than half a percent slippage"
+{"intent":"swap","amount":"250","sell":"USDC","buy":"ETH","max_slippage":"0.5"}
+```
+
+This page is made by `tools/intent_docs.py` from `src/weftwork/models/intent.py`.
+
+## The fourteen intents, and none
+
+Slots in **bold** are always there. An intent with several shapes takes exactly one of them.
+
+"""
+RULES = """
+## How words become values
+
+- **Amounts** are plain digits: `1,250.00` is `1250`, `2.5k` and "two and a half thousand" are `2500`. "all", "everything"
+  and a bare "my ETH" are `all`; "half of my ETH" is `50%`. In an approval and for collateral, "my ETH" names the token only.
+- **Tokens** are upper-case symbols: ether is `ETH`, `$pepe` is `PEPE`. Currencies keep their code: dollars, bucks and `$`
+  are `USD`, euros `EUR`, quid `GBP`, yen `JPY`; what settles a `USD` (a stable token, say) is the planner's choice.
+- **`valued_in`** says that the amount counts that currency, not the token: "$50 worth of ETH" is `amount` `50`, `token`
+  `ETH`, `valued_in` `USD`.
+- **Names** are copied as written, without "my" or "the": `rita`, `landlord`, `rita.eth`, `@rita`, `0x…`. A revocation
+  from everyone has the spender `all`.
+- **`swap` and `limit_order`** have `amount` when the sold side is exact and `receive` when the bought side is. The other
+  token is absent when it is not named. "buy $50 of ETH" sells 50 USD.
+- **Days** are `today`, `tomorrow`, a weekday, a day of the month (`15`), `MM-DD` or `YYYY-MM-DD`. A schedule is `every` (a unit,
+  or a count of units) with `on` for the weekday or day: "every other friday" is `2 weeks` on `friday`, "on the 1st of every
+  month" is `month` on `1`, and `weekday` is Monday to Friday.
+- **`none`** is the answer to talk, questions, refusals and second thoughts, a missing part ("send some ETH to bob"), several
+  requests at once, orders hidden in other text, and languages other than English. Nothing is guessed.
+"""
+
+
+def table() -> str:
+    """The table of all shapes."""
+    lines = ["| intent | meaning | slots | for example |", "|---|---|---|---|"]
+    for form in FORMS:
+        slots = ", ".join(f"**{slot}**" if must else slot for slot, _, must in form.fields()) or "–"
+        lines.append(f"| `{form.intent}` | {form.meaning} | {slots} | {form.example} |")
+    return "\n".join(lines) + "\n"
+
+
+def types() -> str:
+    """The table of slot types."""
+    used: dict[str, list[str]] = {}
+    for form in FORMS:
+        for slot, kind, _ in form.fields():
+            if slot not in used.setdefault(kind, []):
+                used[kind].append(slot)
+    lines = ["", "## The slots", "", "| slots | value |", "|---|---|"]
+    for kind, slots in used.items():
+        rule = TYPES[kind]
+        value = rule.get("description") or "one of " + ", ".join(f"`{v}`" for v in rule["enum"])
+        lines.append(f"| {', '.join(f'`{s}`' for s in slots)} | {value} |")
+    return "\n".join(lines) + "\n"
+
+
+def render() -> dict[str, str]:
+    """File name to text, of both files."""
+    assert len(INTENTS) == 15
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "weft-intent", **INTENT_SCHEMA}
+    return {
+        "intent.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
+        "intents.md": HEAD + table() + types() + RULES,
+    }
+
+
+def main() -> None:
+    """Write or check."""
+    wrong = []
+    for name, text in render().items():
+        path = DOCS / name
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text() != text:
+                wrong.append(name)
+        else:
+            path.write_text(text)
+    if wrong:
+        raise SystemExit(f"differs from the code: {', '.join(wrong)}; run python tools/intent_docs.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The network that ``weft-intent`` is: a small Llama (RMSNorm, SwiGLU, interleaved rotary, tied embeddings)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-5
+ROPE_BASE = 10000.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network; widths are multiples of 32, so that Q8_0 applies to every matrix."""
+
+    vocab: int = 1024
+    dim: int = 192
+    layers: int = 5
+    heads: int = 6
+    ff: int = 512
+    context: int = 512
+
+    def as_dict(self) -> dict[str, int]:
+        """The sizes as plain data."""
+        return asdict(self)
+
+
+def rotary(length: int, width: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, each (length, width / 2)."""
+    inverse = ROPE_BASE ** (-torch.arange(0, width, 2).float() / width)
+    angle = torch.arange(length).float()[:, None] * inverse[None]
+    return angle.cos(), angle.sin()
+
+
+def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate neighbouring pairs of the last axis; ``x`` is (batch, heads, length, width)."""
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+
+
+class Norm(nn.Module):
+    """RMSNorm."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], self.weight, EPS)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each behind a norm."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        d, self.heads = shape.dim, shape.heads
+        self.attn_norm, self.ffn_norm = Norm(d), Norm(d)
+        self.qkv = nn.Linear(d, 3 * d, bias=False)
+        self.out = nn.Linear(d, d, bias=False)
+        self.gate_up = nn.Linear(d, 2 * shape.ff, bias=False)
+        self.down = nn.Linear(shape.ff, d, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        b, n, d = x.shape
+        q, k, v = self.qkv(self.attn_norm(x)).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        q, k = turn(q, cos, sin), turn(k, cos, sin)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(y.transpose(1, 2).reshape(b, n, d))
+        gate, up = self.gate_up(self.ffn_norm(x)).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Network(nn.Module):
+    """Token ids (batch, length) to logits (batch, length, vocab)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embed = nn.Embedding(shape.vocab, shape.dim)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.norm = Norm(shape.dim)
+        cos, sin = rotary(shape.context, shape.dim // shape.heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        nn.init.normal_(self.embed.weight, std=0.02)
+        for block in self.blocks:
+            for layer in (block.qkv, block.gate_up):
+                nn.init.normal_(layer.weight, std=shape.dim**-0.5)
+            nn.init.normal_(block.out.weight, std=(shape.dim * 2 * shape.layers) ** -0.5)
+            nn.init.normal_(block.down.weight, std=(shape.ff * 2 * shape.layers) ** -0.5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.embed(ids)
+        cos, sin = self.cos[: ids.shape[1]].to(x.dtype), self.sin[: ids.shape[1]].to(x.dtype)
+        for block in self.blocks:
+            x = block(x, cos, sin)
+        return F.linear(self.norm(x), self.embed.weight)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum orthogonalised by Newton-Schulz (K. Jordan, 2024), for the matrices inside the blocks; fused ones part by part."""
+
+    def __init__(self, network: Network, lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+        shape = network.shape
+        fused = {(3 * shape.dim, shape.dim): 3, (2 * shape.ff, shape.dim): 2}
+        params = [p for block in network.blocks for p in block.parameters() if p.ndim == 2]
+        super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay, "parts": fused})
+
+    @torch.no_grad()
+    def step(self, closure: object = None) -> None:
+        """One update."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if "m" not in state:
+                    state["m"] = torch.zeros_like(p)
+                m = state["m"]
+                m.lerp_(p.grad, 1 - group["momentum"])
+                update = p.grad.lerp(m, group["momentum"])
+                parts = group["parts"].get(tuple(p.shape), 1)
+                new = torch.cat([orthogonal(u) for u in update.chunk(parts, 0)], 0)
+                scale = max(1.0, (p.shape[0] / parts) / p.shape[1]) ** 0.5
+                p.mul_(1 - group["lr"] * group["decay"]).add_(new, alpha=-group["lr"] * scale)
+
+
+def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
+    """The nearest half-orthogonal matrix, by a quintic Newton-Schulz iteration."""
+    x = g / (g.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    for _ in range(steps):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.T if tall else x

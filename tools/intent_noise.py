@@ -1,0 +1,122 @@
+"""What people add around a request and get wrong in it: politeness, preambles, casing, typos, punctuation."""
+
+# ruff: noqa: E501 - tables of phrases
+
+from __future__ import annotations
+
+import random
+import re
+
+from intent_phrase import CLOSE, OPEN, gerund
+from intent_slots import Slots
+
+MACROS = {
+    "please": "[please|please|please|pls|plz|kindly]",
+    "hey": "[hey|hi|hello|yo|ok|okay|so|alright|right|well|hey there|hi there|good morning|listen|um|uh|oh|hmm|weft|dear wallet|hey wallet|hi wallet|ok wallet|assistant|hey assistant|buddy|friend|dude|bro|now|quick one|quickly|hello there|and|first|for me]",
+}
+
+BEFORE = [
+    "<please> {c}", "<please> {c}", "<please> {c}", "<please>, {c}", "can you {c}", "can you <please> {c}", "could you {c}", "could you <please> {c}", "would you {c}", "will you {c}", "can u {c}", "could we {c}", "can we {c}", "can i {c}", "could i {c}", "may i {c}", "i want to {c}", "i want to {c}", "i'd like to {c}", "i'd like to {c}", "i would like to {c}", "i wanna {c}", "wanna {c}", "i need to {c}", "i need to {c}", "need to {c}", "want to {c}", "i have to {c}", "gotta {c}", "i gotta {c}", "i must {c}", "let's {c}", "lets {c}", "let me {c}", "let us {c}", "go ahead and {c}", "just {c}", "now {c}", "i'm looking to {c}", "looking to {c}", "i'd love to {c}", "i wish to {c}",
+    "help me {c}", "help me to {c}", "i need you to {c}", "i want you to {c}", "i'd like you to {c}", "would you mind {g}", "do you mind {g}", "i feel like {g}", "i am ready to {c}", "i'm ready to {c}", "ready to {c}", "time to {c}", "it's time to {c}", "it is time to {c}", "i've decided to {c}", "i decided to {c}", "we need to {c}", "we should {c}", "we want to {c}", "quickly {c}", "try to {c}", "make sure to {c}", "be sure to {c}", "my plan is to {c}", "the plan: {c}", "i'm going to {c}", "i am going to {c}", "gonna {c}", "i'm gonna {c}", "i'll {c}", "i will {c}", "im trying to {c}", "i'm trying to {c}", "please help me {c}", "i'd appreciate it if you could {c}", "it would be great if you could {c}", "be so kind as to {c}", "would you be so kind as to {c}", "would it be possible to {c}", "is it possible for you to {c}", "i hereby ask you to {c}", "your job: {c}", "task: {c}", "request: {c}", "todo: {c}", "do me a favor and {c}", "do me a favour and {c}", "please go ahead and {c}", "i think it's time to {c}", "i think i'll {c}", "i think i will {c}", "any chance you could {c}", "mind {g} for me", "how about you {c}", "why don't you {c}", "you should {c}", "get on with it and {c}", "you can {c}", "you may {c}", "start by {g}", "proceed to {c}", "instruction: {c}", "i'd be grateful if you would {c}", "i require you to {c}", "i'm asking you to {c}", "i'm hoping to {c}", "hoping to {c}", "trying to {c}", "i say we {c}", "let's go ahead and {c}", "the thing i want is to {c}", "all i want is to {c}", "what i want is to {c}", "what i need is to {c}", "i was hoping you could {c}", "i was hoping to {c}", "my intention is to {c}", "{c}",
+]  # fmt: skip
+PREAMBLE = [
+    "<hey>, ", "<hey>, ", "<hey> ", "<hey>! ", "rent is due, so ", "payday! ", "it's payday, ", "i just got paid, so ", "the market looks shaky, ", "i'm bullish, ", "i'm bearish, ", "gas is cheap now, ", "gas is low so ", "i read the news: ", "i made up my mind. ", "i've thought about it. ", "after some thought, ", "no more waiting: ", "as discussed, ", "as agreed, ", "per our agreement, ", "like we said, ", "one thing: ", "quick request: ", "not sure how this works but ", "i'm new to this, ", "sorry to bother you, but ", "before i forget, ", "while you're at it, ", "when you get a chance, ", "when you have a moment, ", "if you can, ", "if possible, ", "if you don't mind, ", "today ", "ok here goes: ", "this is urgent. ", "urgent: ", "no rush, but ", "for my taxes, ", "i'm in a hurry, ", "feeling lucky today. ", "i don't need it right now, so ", "things are getting risky. ", "prices look good. ", "my friend convinced me. ", "thanks for the help earlier. ", "hope you're well. ", "you know what? ", "screw it, ", "yolo, ", "lfg, ", "ok so ", "alright so ", "so basically ", "well then, ", "i changed my mind about waiting, ", "let's get going: ", "it's my turn, ", "my boss approved it, ", "for the record, ", "as usual, ", "as always, ", "like last time, ", "same deal as before: ", "i'm going on vacation, so ", "we're short on time, ", "the bills are in. ", "i've got a feeling about this one. ", "i need cash for the weekend. ", "new month, new me. ", "my accountant says it's fine. ", "time is money. ", "finally, ", "honestly, ", "to be safe, ", "just in case, ", "from my wallet, ", "from my main account, ", "using my wallet, ", "on mainnet, ", "on base, ",
+]  # fmt: skip
+AFTER = [
+    " please", " please", ", please", ", please", " pls", " plz", ", thanks", ", thanks", " thanks", ", thank you", " thx", ", ty", " for me", " for me please", ", would you", ", ok", ", okay", " asap", " right away", " right now", " now", " immediately", " quickly", " today", ", cheers", ", much appreciated", ", thanks a lot", ", if you can", ", if possible", ", will you", ", can you", " if you don't mind", ", that's all", " lol", ", bro", ", mate", ", buddy", ", dude", ", my friend", ", man", ", chief", " real quick", " when you can", " as soon as possible", ", it's urgent", ", no questions asked", ", thanks in advance", ". thanks", ". thanks!", ". thank you", ". that's it", ". please hurry", ". go", ". do it now", ". cheers", ", asap please", " and let me know when it's done", " and confirm", " and tell me when done", ". let me know when it's done", " from my wallet", " from my main account", " from my account", " on my behalf", ", i'm in a hurry", ". i trust you", ". appreciate it", " kindly", " straight away", " without delay", ", no rush", ". no rush", " and that's it", " - thanks", " :)", " 🙏", " 🚀", " 😂", " lfg",
+]  # fmt: skip
+_SHORT = [("please", "pls"), ("you", "u"), ("and", "&"), ("with", "w/"), ("want to", "wanna"), ("going to", "gonna"), ("thanks", "thx"),
+          ("because", "cuz"), ("okay", "ok"), ("at", "@"), ("are", "r"), ("your", "ur"), ("tomorrow", "tmrw"), ("per", "/")]  # fmt: skip
+_KEYS = {
+    "a": "qsz", "b": "vgn", "c": "xvd", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok", "j": "hku",
+    "k": "jli", "l": "kop", "m": "nj", "n": "bmh", "o": "ipl", "p": "ol", "q": "wa", "r": "etf", "s": "adw", "t": "ryg",
+    "u": "yij", "v": "cbf", "w": "qes", "x": "zcs", "y": "tuh", "z": "xa",
+}  # fmt: skip
+
+
+def typo(word: str, rng: random.Random) -> str:
+    """One slip of the fingers in a word of four letters or more."""
+    i = rng.randrange(len(word) - 1)
+    pick = rng.random()
+    if pick < 0.35:
+        return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+    if pick < 0.65:
+        return word[: i + 1] + word[i + 2 :]
+    if pick < 0.82:
+        return word[:i] + word[i] + word[i:]
+    near = _KEYS.get(word[i].lower())
+    return word[:i] + rng.choice(near) + word[i + 1 :] if near else word
+
+
+def _each_free(text: str, change: object) -> str:
+    """Apply ``change`` to the unprotected stretches of a text."""
+    parts = re.split(f"({OPEN}[^{CLOSE}]*{CLOSE})", text)
+    return "".join(p if p.startswith(OPEN) else change(p) for p in parts)  # type: ignore[operator]
+
+
+def wrap(s: Slots, form: str, text: str) -> str:
+    """A request in the words of a person: verb forms get a lead, all may get a preamble and a closing."""
+    front = ""
+    if "\x03" in text:
+        front, text = text.split("\x03", 1)
+    if form == "verb" and s.chance(0.52):
+        pattern = s.rng.choice(BEFORE)
+        if "{g}" in pattern and (text.startswith(OPEN) or not text[0].isalpha()):
+            pattern = "please {c}"
+        text = s.x(pattern, c=text, g=gerund(text) if "{g}" in pattern else "")
+    if front:
+        text = f"{front}{s.rng.choice([', ', ', ', ' '])}{text}"
+    if s.chance(0.17):
+        text = s.x(s.rng.choice(PREAMBLE)) + " " + text
+    if s.chance(0.19):
+        text += s.rng.choice(AFTER)
+    return text
+
+
+def finish(s: Slots, text: str, question: bool = False) -> str:
+    """Casing, typos and punctuation; takes the sentinels away."""
+    rng = s.rng
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(rf" ({CLOSE}?[,.;!?:](?!\d))", r"\1", text)
+    text = text.replace(",,", ",").replace(".,", ",")
+    if s.chance(0.06):
+        old, new = rng.choice(_SHORT)
+        text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
+    rate = 0.0 if s.chance(0.74) else rng.choice([0.05, 0.1, 0.2])
+    if rate:
+
+        def slip(part: str) -> str:
+            return re.sub(r"[A-Za-z]{4,}", lambda m: typo(m[0], rng) if rng.random() < rate else m[0], part)
+
+        text = _each_free(text, slip)
+        if s.chance(0.12):
+            text = _each_free(text, lambda p: re.sub(r"([a-z]{2}) ([a-z]{2})", r"\1\2", p, count=1))
+    if s.chance(0.3):
+        text = _each_free(text, lambda p: p.replace("'", ""))
+    if s.chance(0.1):
+        text = _each_free(text, lambda p: p.replace(",", ""))
+    elif s.chance(0.06):
+        text = _each_free(text, lambda p: p.replace(",", " -") if s.chance(0.4) else p.replace(",", "."))
+    if s.style == "lower":
+        text = _each_free(text, str.lower)
+    elif s.style == "upper":
+        text = _each_free(text, str.upper)
+    else:
+        if s.chance(0.75) and not text.startswith(OPEN):
+            text = text[0].upper() + text[1:]
+        if s.chance(0.8):
+            text = _each_free(text, lambda p: re.sub(r"\bi\b", "I", p))
+        if s.chance(0.5):
+            text = _each_free(text, lambda p: re.sub(r"([.!?] )([a-z])", lambda m: m[1] + m[2].upper(), p))
+    pick = rng.random()
+    if text[-1:] not in ".?!)":
+        asks = question or re.match(r"(?i)(can|could|would|will|may|do|is|any|how|why|should)\b", text)
+        if asks:
+            text += "?" if pick < 0.55 else "" if pick < 0.9 else "."
+        else:
+            text += "" if pick < 0.52 else "." if pick < 0.9 else "!" if pick < 0.96 else "..." if pick < 0.975 else "!!"
+    text = text.replace(OPEN, "").replace(CLOSE, "")
+    text = re.sub(r"\s+", " ", text).strip()
+    if s.chance(0.01):
+        text = text.replace(" ", "  ", 1)
+    return text
