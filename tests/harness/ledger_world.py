@@ -1,4 +1,4 @@
-"""A network on an embedded ledger, for scenarios: actors with agents, epochs that pass, validators that close."""
+"""A network on an embedded ledger, for scenarios: actors, epochs that pass, validators that close."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ class Actor:
 class World:
     """The contracts of stakes, subnets, weights and epochs, wired, with one subnet of 20 blocks an epoch."""
 
-    def __init__(
-        self, params: SubnetParams | None = None, policy: str = "EqualPolicy", channels: str = ""
-    ) -> None:
+    def __init__(self, params: SubnetParams | None = None, policy: str = "EqualPolicy") -> None:
         vm = self.vm = Vm()
         self.founder = vm.account("founder")
         self.token: Contract = vm.deploy("Token", self.founder, 0, [(self.founder, 1_000_000 * WAD)])
@@ -58,7 +56,7 @@ class World:
             "Subnets", self.token, self.identity, self.stakes, 300, 10 * WAD, 100
         )
         self.weights: Contract = vm.deploy("Weights", self.subnets)
-        self.channels: Any = vm.deploy(channels, self.token) if channels else "0x" + "00" * 20
+        self.channels: Contract = vm.deploy("Channels", self.token, self.subnets, 20)
         self.policy: Contract = self._policy(policy)
         self.epochs: Contract = vm.deploy(
             "Epochs",
@@ -73,6 +71,9 @@ class World:
             self.policy,
             WAD,
         )
+        self.channels.bind(self.epochs)
+        if policy == "UsagePolicy":
+            self.policy.bind(self.epochs)
         self.stakes.bind(self.subnets, self.epochs)
         self.subnets.bind(self.weights, self.epochs)
         self.token.set_minter(self.epochs, True, sender=self.founder)
@@ -82,7 +83,12 @@ class World:
         self.domain = Domain(vm.chain_id, self.epochs.address)
 
     def _policy(self, name: str) -> Contract:
-        return self.vm.deploy(name, self.subnets)
+        given = {
+            "EqualPolicy": [self.subnets],
+            "StakePolicy": [self.stakes],
+            "UsagePolicy": [self.channels, 9_000],
+        }
+        return self.vm.deploy(name, *given[name])
 
     def create(self, params: SubnetParams) -> int:
         """One more subnet of the founder's."""
@@ -92,7 +98,7 @@ class World:
         """Give ``amount`` and let the contracts take what the account stakes or pays."""
         if amount:
             self.token.transfer(account, amount, sender=self.founder)
-        for contract in (self.stakes, self.subnets):
+        for contract in (self.stakes, self.subnets, self.channels):
             self.token.approve(contract, 2**256 - 1, sender=account)
         return account
 
@@ -215,7 +221,7 @@ class World:
             "proof": proof,
             **changes,
         }
-        self.epochs.claim(self.subnet, epoch, *given.values())
+        self.epochs.claim(self.subnet, epoch, tuple(given.values()))
 
     def unaccounted(self) -> int:
         """Tokens that Epochs holds beyond carried fees, the fees of open epochs and open claims."""

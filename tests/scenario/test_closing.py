@@ -1,4 +1,4 @@
-"""Epochs on a real ledger: validators compute the same closing, and anyone recomputes it from the chain alone."""
+"""Epochs on a real ledger: validators compute one closing, and anyone recomputes it from the chain alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_each_closing_follows_from_the_one_before(world):
 
 
 def test_changed_field_of_a_closing_is_named(world):
-    epoch, plan = world.closed[-1]
+    _, plan = world.closed[-1]
     with pytest.raises(ClosingDiffers, match="payout") as caught:
         closing.compare_closings(plan.closing, plan.closing.replace(payout=plan.closing.payout - 1))
     assert caught.value.value == "payout"

@@ -8,13 +8,22 @@
              skips it: its emission is never minted and its fees carry over. Open claims can be made for ever.
 """
 
+import closing
 import eip712
 import emission
 import merkle
+import quorum
 import signature
 
+initializes: closing
 initializes: eip712
-exports: (eip712.DOMAIN_SEPARATOR, eip712.eip712Domain)
+
+exports: (
+    closing.hash_closing,
+    closing.is_claimed,
+    eip712.DOMAIN_SEPARATOR,
+    eip712.eip712Domain,
+)
 
 
 interface Token:
@@ -50,7 +59,6 @@ interface Subnets:
 interface Weights:
     def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256): view
     def total_stake(subnet: uint256, epoch: uint256) -> uint256: view
-    def signs_now(agent: uint256, signer: address) -> bool: view
 
 
 interface Channels:
@@ -61,10 +69,6 @@ interface Policy:
     def allot(subnet: uint256, budget: uint256) -> uint256: nonpayable
 
 
-CLOSING_TYPE: constant(bytes32) = keccak256(
-    "Closing(uint64 subnet,uint64 epoch,bytes32 snapshot,bytes32 params,bytes32 previous,bytes32 bonds,uint256 pot,uint256 payout,bytes32 claims)"
-)
-MAX_VOTES: constant(uint256) = 64
 MAX_CLAIMS: constant(uint256) = 32
 PAY: constant(uint256) = 0
 STAKE: constant(uint256) = 1
@@ -101,39 +105,12 @@ struct Epoch:
     closing: bytes32
 
 
-struct Closing:
-    subnet: uint256
-    epoch: uint256
-    snapshot: bytes32
-    params: bytes32
-    previous: bytes32
-    bonds: bytes32
-    pot: uint256
-    payout: uint256
-    claims: bytes32
-
-
-struct Vote:
-    uid: uint256
-    signature: Bytes[65]
-
-
-struct Claim:
-    index: uint256
-    kind: uint256
-    agent: uint256
-    account: address
-    amount: uint256
-    proof: DynArray[bytes32, merkle.MAX_DEPTH]
-
-
 epochs: public(HashMap[uint256, HashMap[uint256, Epoch]])
 next_seal: public(HashMap[uint256, uint256])
 next_close: public(HashMap[uint256, uint256])
 previous: public(HashMap[uint256, bytes32])
 carried: public(HashMap[uint256, uint256])
 reserved: public(uint256)
-_claimed: HashMap[bytes32, uint256]
 _slashed: HashMap[bytes32, bool]
 
 
@@ -154,7 +131,7 @@ event Closed:
     subnet: indexed(uint256)
     epoch: indexed(uint256)
     id: indexed(bytes32)
-    closing: Closing
+    closing: closing.Closing
     signed: uint256
     minted: uint256
 
@@ -257,38 +234,38 @@ def seal(subnet: uint256, epoch: uint256) -> uint256:
 
 
 @external
-def close(closing: Closing, votes: DynArray[Vote, MAX_VOTES]):
+def close(result: closing.Closing, votes: DynArray[quorum.Vote, quorum.MAX_VOTES]):
     """
     @notice Accept an epoch's result: at once with two thirds of the stake, with more than half after the window. Votes
             come by rising uid.
     """
-    subnet: uint256 = closing.subnet
-    sealed: Epoch = self._open(subnet, closing.epoch)
-    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, closing.epoch)
-    assert closing.snapshot == sealed.snapshot, "epochs: snapshot differs"
-    assert closing.params == rules.params, "epochs: params differ"
-    assert closing.previous == self.previous[subnet], "epochs: previous closing differs"
-    assert closing.pot == sealed.pot, "epochs: pot differs"
-    assert closing.payout <= sealed.pot, "epochs: payout is over the pot"
-    id: bytes32 = self._hash(closing)
-    signed: uint256 = self._count(subnet, closing.epoch, id, votes)
+    subnet: uint256 = result.subnet
+    sealed: Epoch = self._open(subnet, result.epoch)
+    rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, result.epoch)
+    assert result.snapshot == sealed.snapshot, "epochs: snapshot differs"
+    assert result.params == rules.params, "epochs: params differ"
+    assert result.previous == self.previous[subnet], "epochs: previous closing differs"
+    assert result.pot == sealed.pot, "epochs: pot differs"
+    assert result.payout <= sealed.pot, "epochs: payout is over the pot"
+    id: bytes32 = closing._hash(result)
+    signed: uint256 = quorum._signed(weights, identity, subnet, result.epoch, eip712._digest(id), votes)
     is_late: bool = block.number >= rules.first_block + rules.tempo + rules.window
-    assert 3 * signed >= 2 * sealed.total or (is_late and 2 * signed > sealed.total), "epochs: quorum is not reached"
+    assert quorum._accepts(signed, sealed.total, is_late), "epochs: quorum is not reached"
 
     minted: uint256 = 0
-    if closing.payout > sealed.fees:
-        minted = closing.payout - sealed.fees
+    if result.payout > sealed.fees:
+        minted = result.payout - sealed.fees
     self.reserved -= sealed.pot - sealed.fees
-    self.carried[subnet] += sealed.fees + minted - closing.payout
-    self.next_close[subnet] = closing.epoch + 1
+    self.carried[subnet] += sealed.fees + minted - result.payout
+    self.next_close[subnet] = result.epoch + 1
     self.previous[subnet] = id
     sealed.status = Status.CLOSED
-    sealed.payout = closing.payout
-    sealed.claims = closing.claims
+    sealed.payout = result.payout
+    sealed.claims = result.claims
     sealed.closing = id
-    self.epochs[subnet][closing.epoch] = sealed
+    self.epochs[subnet][result.epoch] = sealed
 
-    log Closed(subnet=subnet, epoch=closing.epoch, id=id, closing=closing, signed=signed, minted=minted)
+    log Closed(subnet=subnet, epoch=result.epoch, id=id, closing=result, signed=signed, minted=minted)
 
     if minted != 0:
         extcall Token(token).mint(self, minted)
@@ -312,52 +289,38 @@ def skip(subnet: uint256, epoch: uint256):
 
 
 @external
-def claim(
-    subnet: uint256,
-    epoch: uint256,
-    index: uint256,
-    kind: uint256,
-    agent: uint256,
-    account: address,
-    amount: uint256,
-    proof: DynArray[bytes32, merkle.MAX_DEPTH],
-):
+def claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
     """
     @notice Carry out one leaf of a closing: pay an account, reward a stake pool, or burn collateral; anyone for anyone.
     """
-    self._claim(
-        subnet,
-        epoch,
-        Claim(index=index, kind=kind, agent=agent, account=account, amount=amount, proof=proof),
-    )
+    self._claim(subnet, epoch, item)
 
 
 @external
-def claim_many(subnet: uint256, epoch: uint256, claims: DynArray[Claim, MAX_CLAIMS]):
+def claim_many(subnet: uint256, epoch: uint256, claims: DynArray[merkle.Claim, MAX_CLAIMS]):
     """
     @notice Carry out several leaves of one closing.
     """
-    for item: Claim in claims:
+    for item: merkle.Claim in claims:
         self._claim(subnet, epoch, item)
 
 
 @external
 def report_equivocation(
-    subnet: uint256,
-    epoch: uint256,
     uid: uint256,
-    first: Closing,
+    first: closing.Closing,
     first_signature: Bytes[65],
-    second: Closing,
+    second: closing.Closing,
     second_signature: Bytes[65],
 ):
     """
     @notice Slash a validator that signed two different closings of one epoch; a tenth goes to the caller.
     """
-    assert first.subnet == subnet and second.subnet == subnet, "epochs: closing is of another subnet"
-    assert first.epoch == epoch and second.epoch == epoch, "epochs: closing is of another epoch"
-    first_id: bytes32 = self._hash(first)
-    second_id: bytes32 = self._hash(second)
+    assert first.subnet == second.subnet and first.epoch == second.epoch, "epochs: closings are of two epochs"
+    subnet: uint256 = first.subnet
+    epoch: uint256 = first.epoch
+    first_id: bytes32 = closing._hash(first)
+    second_id: bytes32 = closing._hash(second)
     assert first_id != second_id, "epochs: the closings are the same"
     agent: uint256 = 0
     signer: address = empty(address)
@@ -366,32 +329,12 @@ def report_equivocation(
     assert signer != empty(address), "epochs: nobody had that seat"
     assert signature._recover(eip712._digest(first_id), first_signature) == signer, "epochs: signer differs"
     assert signature._recover(eip712._digest(second_id), second_signature) == signer, "epochs: signer differs"
-    key: bytes32 = keccak256(abi_encode(subnet, epoch, uid))
-    assert not self._slashed[key], "epochs: already slashed"
 
-    self._slashed[key] = True
+    self._slash_once(keccak256(abi_encode(subnet, epoch, uid)))
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
     slashed: uint256 = extcall Stakes(stakes).slash(subnet, agent, rules.equivocation_bps, msg.sender)
 
     log Equivocated(subnet=subnet, epoch=epoch, agent=agent, uid=uid, slashed=slashed)
-
-
-@external
-@view
-def is_claimed(subnet: uint256, epoch: uint256, index: uint256) -> bool:
-    """
-    @notice Whether the leaf at `index` has been carried out.
-    """
-    return (self._claimed[self._word(subnet, epoch, index)] >> (index & 255)) & 1 == 1
-
-
-@external
-@view
-def hash_closing(closing: Closing) -> bytes32:
-    """
-    @notice The id of a closing: its EIP-712 struct hash.
-    """
-    return self._hash(closing)
 
 
 @external
@@ -415,63 +358,12 @@ def _open(subnet: uint256, epoch: uint256) -> Epoch:
 
 
 @internal
-@pure
-def _hash(closing: Closing) -> bytes32:
-    return keccak256(
-        abi_encode(
-            CLOSING_TYPE,
-            closing.subnet,
-            closing.epoch,
-            closing.snapshot,
-            closing.params,
-            closing.previous,
-            closing.bonds,
-            closing.pot,
-            closing.payout,
-            closing.claims,
-        )
-    )
-
-
-@internal
-@view
-def _count(subnet: uint256, epoch: uint256, id: bytes32, votes: DynArray[Vote, MAX_VOTES]) -> uint256:
-    digest: bytes32 = eip712._digest(id)
-    signed: uint256 = 0
-    next: uint256 = 0
-    for vote: Vote in votes:
-        assert vote.uid >= next, "epochs: votes are not by rising uid"
-        next = vote.uid + 1
-        agent: uint256 = 0
-        signer: address = empty(address)
-        stake: uint256 = 0
-        agent, signer, stake = staticcall Weights(weights).seat(subnet, epoch, vote.uid)
-        assert signer != empty(address), "epochs: nobody had that seat"
-        assert signature._recover(digest, vote.signature) == signer, "epochs: signer differs"
-        assert staticcall Weights(weights).signs_now(agent, signer), "epochs: validator is suspended"
-        signed += stake
-    return signed
-
-
-@internal
-@pure
-def _word(subnet: uint256, epoch: uint256, index: uint256) -> bytes32:
-    return keccak256(abi_encode(subnet, epoch, index >> 8))
-
-
-@internal
-def _claim(subnet: uint256, epoch: uint256, item: Claim):
+def _claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
     closed: Epoch = self.epochs[subnet][epoch]
     assert closed.status == Status.CLOSED, "epochs: epoch is not closed"
-    leaf: bytes32 = merkle._leaf(
-        subnet, epoch, item.index, item.kind, item.agent, item.account, item.amount
-    )
-    assert merkle._verify(closed.claims, leaf, item.index, item.proof), "epochs: proof does not hold"
-    word: bytes32 = self._word(subnet, epoch, item.index)
-    bit: uint256 = 1 << (item.index & 255)
-    assert self._claimed[word] & bit == 0, "epochs: already claimed"
+    assert merkle._holds(closed.claims, subnet, epoch, item), "epochs: proof does not hold"
 
-    self._claimed[word] = self._claimed[word] | bit
+    closing._mark(subnet, epoch, item.index)
     if item.kind != SLASH:
         assert closed.claimed + item.amount <= closed.payout, "epochs: claims are over the payout"
         self.epochs[subnet][epoch].claimed = closed.claimed + item.amount
@@ -486,17 +378,23 @@ def _claim(subnet: uint256, epoch: uint256, item: Claim):
         amount=item.amount,
     )
 
-    if item.kind == PAY:
-        extcall Subnets(subnets).note_pay(subnet, item.agent, epoch, item.amount)
-        assert extcall Token(token).transfer(item.account, item.amount)
-    elif item.kind == STAKE:
-        extcall Subnets(subnets).note_pay(subnet, item.agent, epoch, item.amount)
-        assert extcall Token(token).transfer(stakes, item.amount)
-        extcall Stakes(stakes).reward(subnet, item.agent, item.amount)
-    else:
-        assert item.kind == SLASH, "epochs: there is no such kind of claim"
-        key: bytes32 = keccak256(abi_encode(subnet, epoch, item.agent, SLASH))
-        assert not self._slashed[key], "epochs: already slashed"
-        self._slashed[key] = True
+    if item.kind == SLASH:
+        self._slash_once(keccak256(abi_encode(subnet, epoch, item.agent, SLASH)))
         rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
         extcall Stakes(stakes).slash_collateral(subnet, item.agent, item.amount, rules.fault_bps)
+        return
+
+    extcall Subnets(subnets).note_pay(subnet, item.agent, epoch, item.amount)
+    if item.kind == PAY:
+        assert extcall Token(token).transfer(item.account, item.amount)
+    else:
+        assert item.kind == STAKE, "epochs: there is no such kind of claim"
+        assert extcall Token(token).transfer(stakes, item.amount)
+        extcall Stakes(stakes).reward(subnet, item.agent, item.amount)
+
+
+@internal
+def _slash_once(key: bytes32):
+    assert not self._slashed[key], "epochs: already slashed"
+
+    self._slashed[key] = True

@@ -9,8 +9,13 @@
 """
 
 import checkpoint
+import collateral
+import pool
 
 initializes: checkpoint
+initializes: collateral
+
+exports: collateral.collaterals
 
 
 interface Token:
@@ -33,9 +38,9 @@ MAX_TAKE: public(constant(uint256)) = 1_800
 REPORTER_BPS: public(constant(uint256)) = 1_000
 # A pool that is not empty has this many shares at least, so that rounding costs a staker next to nothing.
 MIN_SHARES: public(constant(uint256)) = 10**15
-# A pool cut below one unit for this many shares is wiped: its shares are void and the rest is burnt.
-MAX_SHARES_PER_UNIT: constant(uint256) = 10**6
 MAX_ENTRIES: constant(uint256) = 16
+# In place of a round: the key of open withdrawals, which outlive rounds.
+QUEUE: constant(uint256) = max_value(uint256)
 
 token: public(immutable(address))
 identity: public(immutable(address))
@@ -44,32 +49,19 @@ take_delay: public(immutable(uint256))
 DEPLOYER: immutable(address)
 
 
-struct Pool:
-    amount: uint256
-    shares: uint256
-    round: uint256
-
-
 struct Entry:
     shares: uint256
     release: uint256
     round: uint256
 
 
-struct Collateral:
-    account: address
-    amount: uint256
-    release: uint256
-
-
 subnets: public(address)
 epochs: public(address)
 # pools that earn and vote, and pools of what is unbonding
-pools: public(HashMap[uint256, HashMap[uint256, Pool]])
-unbonding_pools: public(HashMap[uint256, HashMap[uint256, Pool]])
+pools: public(HashMap[uint256, HashMap[uint256, pool.Pool]])
+unbonding_pools: public(HashMap[uint256, HashMap[uint256, pool.Pool]])
 _shares: HashMap[bytes32, HashMap[address, uint256]]
 _entries: HashMap[bytes32, HashMap[address, DynArray[Entry, MAX_ENTRIES]]]
-collaterals: public(HashMap[uint256, HashMap[uint256, Collateral]])
 take: public(HashMap[uint256, uint256])
 take_raised_at: public(HashMap[uint256, uint256])
 total_of: public(HashMap[uint256, uint256])
@@ -115,14 +107,6 @@ event Slashed:
     reported: uint256
 
 
-event CollateralChanged:
-    subnet: indexed(uint256)
-    agent: indexed(uint256)
-    account: indexed(address)
-    amount: uint256
-    release: uint256
-
-
 event TakeChanged:
     agent: indexed(uint256)
     take: uint256
@@ -158,10 +142,13 @@ def stake(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
     @notice Back `agent` on `subnet` with the caller's tokens; the shares got, rounded down.
     """
     assert staticcall Identity(identity).ownerOf(agent) != empty(address), "stakes: there is no such agent"
-
-    shares: uint256 = self._add(subnet, agent, msg.sender, amount)
+    bonded: pool.Pool = self.pools[subnet][agent]
+    shares: uint256 = pool._buy(bonded, amount)
     assert shares != 0, "stakes: amount is too small"
-    assert self.pools[subnet][agent].shares >= MIN_SHARES, "stakes: pool would be too small"
+    assert bonded.shares + shares >= MIN_SHARES, "stakes: pool would be too small"
+
+    self._shares[self._key(subnet, agent, bonded.round)][msg.sender] += shares
+    self._set(subnet, agent, bonded, pool._put(bonded, amount, shares))
 
     log Staked(subnet=subnet, agent=agent, account=msg.sender, amount=amount, shares=shares)
 
@@ -174,27 +161,21 @@ def unstake(subnet: uint256, agent: uint256, shares: uint256) -> uint256:
     """
     @notice Take `shares` out of the pool; their worth, rounded down, can be withdrawn after the unbonding.
     """
-    pool: Pool = self.pools[subnet][agent]
-    key: bytes32 = self._key(subnet, agent, pool.round)
+    bonded: pool.Pool = self.pools[subnet][agent]
+    key: bytes32 = self._key(subnet, agent, bonded.round)
     assert shares != 0 and shares <= self._shares[key][msg.sender], "stakes: not that many shares"
-    left: uint256 = pool.shares - shares
+    left: uint256 = bonded.shares - shares
     assert left == 0 or left >= MIN_SHARES, "stakes: pool would be too small"
-
-    amount: uint256 = shares * pool.amount // pool.shares
-    self._shares[key][msg.sender] -= shares
-    self.pools[subnet][agent] = Pool(amount=pool.amount - amount, shares=left, round=pool.round)
-    self._note(subnet, agent, pool.amount, pool.amount - amount)
-
-    aside: Pool = self.unbonding_pools[subnet][agent]
-    units: uint256 = amount
-    if aside.shares != 0:
-        units = amount * aside.shares // aside.amount
-    aside.amount += amount
-    aside.shares += units
-    self.unbonding_pools[subnet][agent] = aside
-    release: uint256 = block.number + unbonding
-    queue: bytes32 = self._key(subnet, agent, max_value(uint256))
+    queue: bytes32 = self._key(subnet, agent, QUEUE)
     assert len(self._entries[queue][msg.sender]) < MAX_ENTRIES, "stakes: too many open withdrawals"
+
+    amount: uint256 = pool._worth(bonded, shares)
+    self._shares[key][msg.sender] -= shares
+    self._set(subnet, agent, bonded, pool._take(bonded, amount, shares))
+    aside: pool.Pool = self.unbonding_pools[subnet][agent]
+    units: uint256 = pool._buy(aside, amount)
+    self.unbonding_pools[subnet][agent] = pool._put(aside, amount, units)
+    release: uint256 = block.number + unbonding
     self._entries[queue][msg.sender].append(Entry(shares=units, release=release, round=aside.round))
 
     log Unstaked(
@@ -208,18 +189,17 @@ def withdraw_unbonded(subnet: uint256, agent: uint256) -> uint256:
     """
     @notice Pay the caller all of its stake whose unbonding is over; less where the pool was slashed meanwhile.
     """
-    queue: bytes32 = self._key(subnet, agent, max_value(uint256))
+    queue: bytes32 = self._key(subnet, agent, QUEUE)
     entries: DynArray[Entry, MAX_ENTRIES] = self._entries[queue][msg.sender]
     kept: DynArray[Entry, MAX_ENTRIES] = []
-    aside: Pool = self.unbonding_pools[subnet][agent]
+    aside: pool.Pool = self.unbonding_pools[subnet][agent]
     paid: uint256 = 0
     for entry: Entry in entries:
         if entry.release > block.number:
             kept.append(entry)
         elif entry.round == aside.round and entry.shares != 0:
-            amount: uint256 = entry.shares * aside.amount // aside.shares
-            aside.amount -= amount
-            aside.shares -= entry.shares
+            amount: uint256 = pool._worth(aside, entry.shares)
+            aside = pool._take(aside, amount, entry.shares)
             paid += amount
     assert len(kept) < len(entries), "stakes: nothing has unbonded"
 
@@ -252,20 +232,11 @@ def set_take(agent: uint256, bps: uint256):
 @external
 def lock_collateral(subnet: uint256, agent: uint256, amount: uint256):
     """
-    @notice Add to the collateral that stands for an agent's work; only the account that locked first may add.
+    @notice Add to the collateral that stands for the caller's agent; only the account that locked first may add.
     """
-    held: Collateral = self.collaterals[subnet][agent]
-    if held.amount == 0:
-        self._check_agent(agent)
-        held.account = msg.sender
-    assert held.account == msg.sender, "stakes: collateral is another account's"
-    assert amount != 0, "stakes: amount is too small"
+    self._check_agent(agent)
 
-    held.amount += amount
-    held.release = 0
-    self.collaterals[subnet][agent] = held
-
-    log CollateralChanged(subnet=subnet, agent=agent, account=msg.sender, amount=held.amount, release=0)
+    collateral._lock(subnet, agent, amount)
 
     assert extcall Token(token).transferFrom(msg.sender, self, amount)
 
@@ -275,25 +246,11 @@ def release_collateral(subnet: uint256, agent: uint256) -> uint256:
     """
     @notice Ask for the collateral back; a second call after the unbonding pays what was not slashed.
     """
-    held: Collateral = self.collaterals[subnet][agent]
-    assert held.account == msg.sender and held.amount != 0, "stakes: caller has no collateral here"
+    paid: uint256 = collateral._release(subnet, agent, unbonding)
 
-    if held.release == 0:
-        held.release = block.number + unbonding
-        self.collaterals[subnet][agent] = held
-        log CollateralChanged(
-            subnet=subnet, agent=agent, account=msg.sender, amount=held.amount, release=held.release
-        )
-        return 0
-
-    assert block.number >= held.release, "stakes: collateral is still unbonding"
-
-    self.collaterals[subnet][agent] = empty(Collateral)
-
-    log CollateralChanged(subnet=subnet, agent=agent, account=msg.sender, amount=0, release=0)
-
-    assert extcall Token(token).transfer(msg.sender, held.amount)
-    return held.amount
+    if paid != 0:
+        assert extcall Token(token).transfer(msg.sender, paid)
+    return paid
 
 
 @external
@@ -305,17 +262,17 @@ def reward(subnet: uint256, agent: uint256, amount: uint256):
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
     account: address = self._payee(agent)
-    pool: Pool = self.pools[subnet][agent]
+    bonded: pool.Pool = self.pools[subnet][agent]
     part: uint256 = amount * self.take[agent] // BPS
-    if pool.shares != 0:
-        self.pools[subnet][agent].amount = pool.amount + amount - part
-        self._note(subnet, agent, pool.amount, pool.amount + amount - part)
-        if part != 0:
-            self._add(subnet, agent, account, part)
+    if bonded.shares != 0:
+        grown: pool.Pool = pool._put(bonded, amount - part, 0)
+        shares: uint256 = pool._buy(grown, part)
+        self._shares[self._key(subnet, agent, bonded.round)][account] += shares
+        self._set(subnet, agent, bonded, pool._put(grown, part, shares))
 
     log Rewarded(subnet=subnet, agent=agent, amount=amount, take=part)
 
-    if pool.shares == 0:
+    if bonded.shares == 0:
         assert extcall Token(token).transfer(account, amount)
 
 
@@ -326,17 +283,16 @@ def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> u
     """
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
-    pool: Pool = self.pools[subnet][agent]
-    rest: Pool = self._cut(pool, bps)
-    self.pools[subnet][agent] = rest
-    self._note(subnet, agent, pool.amount, rest.amount)
-    aside: Pool = self.unbonding_pools[subnet][agent]
-    aside_rest: Pool = self._cut(aside, bps)
+    bonded: pool.Pool = self.pools[subnet][agent]
+    rest: pool.Pool = pool._cut(bonded, bps)
+    self._set(subnet, agent, bonded, rest)
+    aside: pool.Pool = self.unbonding_pools[subnet][agent]
+    aside_rest: pool.Pool = pool._cut(aside, bps)
     self.unbonding_pools[subnet][agent] = aside_rest
-    pledge: uint256 = self._ceil(self.collaterals[subnet][agent].amount, bps)
-    self.collaterals[subnet][agent].amount -= pledge
+    pledge: uint256 = pool._share_up(collateral.collaterals[subnet][agent].amount, bps)
 
-    cut: uint256 = pool.amount - rest.amount + aside.amount - aside_rest.amount + pledge
+    cut: uint256 = bonded.amount - rest.amount + aside.amount - aside_rest.amount
+    cut += collateral._cut(subnet, agent, pledge)
     reported: uint256 = cut * REPORTER_BPS // BPS
 
     log Slashed(subnet=subnet, agent=agent, reporter=reporter, burned=cut - reported, reported=reported)
@@ -354,8 +310,8 @@ def slash_collateral(subnet: uint256, agent: uint256, amount: uint256, bps: uint
     """
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
-    cut: uint256 = min(amount, self.collaterals[subnet][agent].amount * bps // BPS)
-    self.collaterals[subnet][agent].amount -= cut
+    limit: uint256 = collateral.collaterals[subnet][agent].amount * bps // BPS
+    cut: uint256 = collateral._cut(subnet, agent, min(amount, limit))
 
     log Slashed(subnet=subnet, agent=agent, reporter=empty(address), burned=cut, reported=0)
 
@@ -378,11 +334,8 @@ def stake_of(subnet: uint256, agent: uint256, account: address) -> uint256:
     """
     @notice What the shares of `account` are worth now, rounded down.
     """
-    pool: Pool = self.pools[subnet][agent]
-    if pool.shares == 0:
-        return 0
-
-    return self._shares[self._key(subnet, agent, pool.round)][account] * pool.amount // pool.shares
+    bonded: pool.Pool = self.pools[subnet][agent]
+    return pool._worth(bonded, self._shares[self._key(subnet, agent, bonded.round)][account])
 
 
 @external
@@ -396,61 +349,23 @@ def stake_at(subnet: uint256, agent: uint256, epoch: uint256) -> uint256:
 
 @external
 @view
-def stakes_at(subnet: uint256, agents: DynArray[uint256, 256], epoch: uint256) -> DynArray[uint256, 256]:
-    """
-    @notice `stake_at` of many agents.
-    """
-    amounts: DynArray[uint256, 256] = []
-    for agent: uint256 in agents:
-        amounts.append(checkpoint._at(self._key(subnet, agent, 0), epoch))
-    return amounts
-
-
-@external
-@view
 def unbonding_of(subnet: uint256, agent: uint256, account: address) -> DynArray[Entry, MAX_ENTRIES]:
     """
     @notice The open withdrawals of `account`: shares of the unbonding pool and the block of their release.
     """
-    return self._entries[self._key(subnet, agent, max_value(uint256))][account]
+    return self._entries[self._key(subnet, agent, QUEUE)][account]
 
 
 @internal
-def _add(subnet: uint256, agent: uint256, account: address, amount: uint256) -> uint256:
-    pool: Pool = self.pools[subnet][agent]
-    shares: uint256 = amount
-    if pool.shares != 0:
-        shares = amount * pool.shares // pool.amount
-    self._shares[self._key(subnet, agent, pool.round)][account] += shares
-    self.pools[subnet][agent] = Pool(
-        amount=pool.amount + amount, shares=pool.shares + shares, round=pool.round
-    )
-    self._note(subnet, agent, pool.amount, pool.amount + amount)
-    return shares
-
-
-@internal
-def _note(subnet: uint256, agent: uint256, before: uint256, after: uint256):
+def _set(subnet: uint256, agent: uint256, before: pool.Pool, after: pool.Pool):
+    """
+    @dev Store a pool, its worth at this epoch, and the totals.
+    """
+    self.pools[subnet][agent] = after
     epoch: uint256 = staticcall Subnets(self.subnets).current_epoch(subnet)
-    checkpoint._set(self._key(subnet, agent, 0), epoch, after)
-    self.total_of[subnet] = self.total_of[subnet] + after - before
-    self.total = self.total + after - before
-
-
-@internal
-@pure
-def _cut(pool: Pool, bps: uint256) -> Pool:
-    rest: uint256 = pool.amount - self._ceil(pool.amount, bps)
-    if rest * MAX_SHARES_PER_UNIT < pool.shares:
-        return Pool(amount=0, shares=0, round=pool.round + 1)
-
-    return Pool(amount=rest, shares=pool.shares, round=pool.round)
-
-
-@internal
-@pure
-def _ceil(amount: uint256, bps: uint256) -> uint256:
-    return (amount * bps + BPS - 1) // BPS
+    checkpoint._set(self._key(subnet, agent, 0), epoch, after.amount)
+    self.total_of[subnet] = self.total_of[subnet] + after.amount - before.amount
+    self.total = self.total + after.amount - before.amount
 
 
 @internal

@@ -8,8 +8,11 @@
 """
 
 import checkpoint
+import row
+import seats
 
 initializes: checkpoint
+initializes: seats[checkpoint := checkpoint]
 
 
 interface Identity:
@@ -21,7 +24,6 @@ interface Stakes:
 
 
 struct Rules:
-    neurons: uint256
     max_validators: uint256
     stake_threshold: uint256
     min_weights: uint256
@@ -34,12 +36,11 @@ interface Subnets:
     def stakes() -> address: view
     def phase(subnet: uint256) -> (uint256, bool): view
     def agent_of(subnet: uint256, uid: uint256) -> uint256: view
+    def neuron_count(subnet: uint256) -> uint256: view
     def rules(subnet: uint256, epoch: uint256) -> Rules: view
 
 
 MAX_UIDS: constant(uint256) = 256
-MAX_VALIDATORS: constant(uint256) = 64
-U16: constant(uint256) = 65_535
 NOBODY: constant(uint256) = max_value(uint256)
 WEIGHTS_TAG: constant(bytes32) = keccak256("weft.weights.v1")
 SAMPLING_TAG: constant(bytes32) = keccak256("weft.sampling.v1")
@@ -54,9 +55,7 @@ struct Commitment:
     block: uint256
 
 
-# a bit for each uid: who has a seat (a new word at each change), who revealed (a word for each epoch)
-_seats: HashMap[uint256, HashMap[uint256, uint256]]
-_changes: HashMap[uint256, uint256]
+# who revealed in an epoch, a bit for each uid
 revealed: public(HashMap[uint256, HashMap[uint256, uint256]])
 commitments: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, Commitment]]])
 sampling: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, bytes32]]])
@@ -114,18 +113,19 @@ def enter(subnet: uint256, uid: uint256):
     """
     epoch: uint256 = self._epoch(subnet)
     agent: uint256 = self._caller_agent(subnet, uid)
-    seats: uint256 = self._seats_at(subnet, epoch + 1)
-    assert not self._has(seats, uid) or self._agent_at(subnet, uid, epoch + 1) != agent, "weights: already entered"
+    word: uint256 = seats._at(subnet, epoch + 1)
+    has_seat: bool = seats._has(word, uid)
+    assert not has_seat or seats._agent_at(subnet, uid, epoch + 1) != agent, "weights: already entered"
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     stake: uint256 = self._stake(subnet, agent, epoch)
     assert stake != 0 and stake >= rules.stake_threshold, "weights: stake is below the threshold"
 
-    if not self._has(seats, uid):
+    if not has_seat:
         taken: uint256 = 0
         lowest: uint256 = max_value(uint256)
         loser: uint256 = 0
         for other: uint256 in range(MAX_UIDS):
-            if self._has(seats, other):
+            if seats._has(word, other):
                 taken += 1
                 amount: uint256 = self._seat_stake(subnet, other, epoch)
                 if amount < lowest:
@@ -133,11 +133,11 @@ def enter(subnet: uint256, uid: uint256):
                     loser = other
         if taken >= rules.max_validators:
             assert stake > lowest, "weights: every seat has more stake"
-            seats = seats ^ (1 << loser)
+            word = word ^ (1 << loser)
             log Left(subnet=subnet, uid=loser, epoch=epoch + 1)
-    self._set_seats(subnet, epoch + 1, seats | (1 << uid))
-    self._set_agent(subnet, uid, epoch + 1, agent)
-    self._set_signer(subnet, uid, epoch + 1)
+    seats._set(subnet, epoch + 1, word | (1 << uid))
+    seats._set_agent(subnet, uid, epoch + 1, agent)
+    seats._set_signer(subnet, uid, epoch + 1, msg.sender)
 
     log Entered(subnet=subnet, uid=uid, agent=agent, epoch=epoch + 1)
 
@@ -149,10 +149,10 @@ def leave(subnet: uint256, uid: uint256):
     """
     epoch: uint256 = self._epoch(subnet)
     self._caller_agent(subnet, uid)
-    seats: uint256 = self._seats_at(subnet, epoch + 1)
-    assert self._has(seats, uid), "weights: no seat to leave"
+    word: uint256 = seats._at(subnet, epoch + 1)
+    assert seats._has(word, uid), "weights: no seat to leave"
 
-    self._set_seats(subnet, epoch + 1, seats ^ (1 << uid))
+    seats._set(subnet, epoch + 1, word ^ (1 << uid))
 
     log Left(subnet=subnet, uid=uid, epoch=epoch + 1)
 
@@ -174,7 +174,7 @@ def commit_weights(subnet: uint256, uid: uint256, commitment: bytes32):
     assert self.commitments[subnet][epoch][uid].block == 0, "weights: already committed"
 
     self.commitments[subnet][epoch][uid] = Commitment(hash=commitment, block=block.number)
-    self._set_signer(subnet, uid, epoch)
+    seats._set_signer(subnet, uid, epoch, msg.sender)
 
     log WeightsCommitted(subnet=subnet, epoch=epoch, uid=uid, commitment=commitment)
 
@@ -214,7 +214,7 @@ def reveal_weights(
     self._check_seat(subnet, uid, agent, epoch)
     kept: Commitment = self.commitments[subnet][epoch][uid]
     assert kept.block != 0, "weights: nothing was committed"
-    assert not self._has(self.revealed[subnet][epoch], uid), "weights: already revealed"
+    assert not seats._has(self.revealed[subnet][epoch], uid), "weights: already revealed"
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     self._check_weights(subnet, agent, epoch, uids, values, version, rules)
     assert kept.hash == keccak256(
@@ -257,7 +257,7 @@ def seats_at(subnet: uint256, epoch: uint256) -> uint256:
     """
     @notice Who has a seat in `epoch`, a bit for each uid.
     """
-    return self._seats_at(subnet, epoch)
+    return seats._at(subnet, epoch)
 
 
 @external
@@ -267,7 +267,7 @@ def holds_seat(subnet: uint256, uid: uint256) -> bool:
     @notice Whether the neuron at `uid` has a seat from the next epoch on, and stake behind it.
     """
     epoch: uint256 = self._epoch(subnet)
-    if not self._has(self._seats_at(subnet, epoch + 1), uid):
+    if not seats._has(seats._at(subnet, epoch + 1), uid):
         return False
 
     return self._seat_stake(subnet, uid, epoch) != 0
@@ -288,10 +288,11 @@ def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, ui
     """
     @notice The agent on a seat in `epoch`, the key that signs for it, and the stake with which it votes.
     """
-    signer: address = convert(
-        convert(checkpoint._at(self._key(subnet, uid, 2), epoch), uint160), address
+    return (
+        seats._agent_at(subnet, uid, epoch),
+        seats._signer_at(subnet, uid, epoch),
+        self._voting_stake(subnet, epoch, uid),
     )
-    return self._agent_at(subnet, uid, epoch), signer, self._voting_stake(subnet, epoch, uid)
 
 
 @external
@@ -303,18 +304,9 @@ def total_stake(subnet: uint256, epoch: uint256) -> uint256:
     total: uint256 = 0
     active: uint256 = self._active_at(subnet, epoch)
     for uid: uint256 in range(MAX_UIDS):
-        if self._has(active, uid):
+        if seats._has(active, uid):
             total += self._voting_stake(subnet, epoch, uid)
     return total
-
-
-@external
-@view
-def signs_now(agent: uint256, signer: address) -> bool:
-    """
-    @notice Whether `signer` is the agent's wallet now; a transferred identity has none.
-    """
-    return staticcall Identity(identity).getAgentWallet(agent) == signer
 
 
 @internal
@@ -338,8 +330,8 @@ def _caller_agent(subnet: uint256, uid: uint256) -> uint256:
 @internal
 @view
 def _check_seat(subnet: uint256, uid: uint256, agent: uint256, epoch: uint256):
-    assert self._has(self._seats_at(subnet, epoch), uid), "weights: validator has no seat"
-    assert self._agent_at(subnet, uid, epoch) == agent, "weights: seat is another agent's"
+    assert seats._has(seats._at(subnet, epoch), uid), "weights: validator has no seat"
+    assert seats._agent_at(subnet, uid, epoch) == agent, "weights: seat is another agent's"
 
 
 @internal
@@ -356,63 +348,8 @@ def _check_weights(
     assert len(uids) == len(values), "weights: not one value for each uid"
     assert self._stake(subnet, agent, epoch) >= rules.stake_threshold, "weights: stake is below the threshold"
     assert version >= rules.version_key, "weights: version is too old"
-    seen: uint256 = 0
-    sum: uint256 = 0
-    top: uint256 = 0
-    for i: uint256 in range(len(uids), bound=MAX_UIDS):
-        assert not self._has(seen, uids[i]), "weights: uid is given twice"
-        assert uids[i] < rules.neurons, "weights: uid does not exist"
-        assert values[i] <= U16, "weights: value is over 65535"
-        seen = seen | (1 << uids[i])
-        sum += values[i]
-        top = max(top, values[i])
-    assert len(uids) >= min(rules.min_weights, rules.neurons), "weights: too few weights"
-    assert top * U16 <= rules.max_weight * sum, "weights: one weight is too large"
-
-
-@internal
-@pure
-def _has(word: uint256, uid: uint256) -> bool:
-    return (word >> uid) & 1 == 1
-
-
-@internal
-@pure
-def _key(subnet: uint256, uid: uint256, kind: uint256) -> bytes32:
-    return keccak256(abi_encode(subnet, uid, kind))
-
-
-@internal
-@view
-def _seats_at(subnet: uint256, epoch: uint256) -> uint256:
-    return self._seats[subnet][checkpoint._at(self._key(subnet, 0, 0), epoch)]
-
-
-@internal
-def _set_seats(subnet: uint256, epoch: uint256, seats: uint256):
-    change: uint256 = self._changes[subnet] + 1
-    self._changes[subnet] = change
-    self._seats[subnet][change] = seats
-    checkpoint._set(self._key(subnet, 0, 0), epoch, change)
-
-
-@internal
-@view
-def _agent_at(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
-    return checkpoint._at(self._key(subnet, uid, 1), epoch)
-
-
-@internal
-def _set_agent(subnet: uint256, uid: uint256, epoch: uint256, agent: uint256):
-    checkpoint._set(self._key(subnet, uid, 1), epoch, agent)
-
-
-@internal
-def _set_signer(subnet: uint256, uid: uint256, epoch: uint256):
-    key: bytes32 = self._key(subnet, uid, 2)
-    signer: uint256 = convert(msg.sender, uint256)
-    if checkpoint._at(key, epoch) != signer:
-        checkpoint._set(key, epoch, signer)
+    neurons: uint256 = staticcall Subnets(subnets).neuron_count(subnet)
+    row._check(uids, values, neurons, rules.min_weights, rules.max_weight)
 
 
 @internal
@@ -427,7 +364,7 @@ def _seat_stake(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
     """
     @dev The stake on a seat of the next epoch; none where the uid has gone to another agent.
     """
-    agent: uint256 = self._agent_at(subnet, uid, epoch + 1)
+    agent: uint256 = seats._agent_at(subnet, uid, epoch + 1)
     if staticcall Subnets(subnets).agent_of(subnet, uid) != agent:
         return 0
 
@@ -437,21 +374,21 @@ def _seat_stake(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
 @internal
 @view
 def _active_at(subnet: uint256, epoch: uint256) -> uint256:
-    seats: uint256 = self._seats_at(subnet, epoch)
+    word: uint256 = seats._at(subnet, epoch)
     if epoch == 0:
-        return seats
+        return word
 
-    before: uint256 = self._seats_at(subnet, epoch - 1)
-    return seats & (self.revealed[subnet][epoch] | self.revealed[subnet][epoch - 1] | ~before)
+    before: uint256 = seats._at(subnet, epoch - 1)
+    return word & (self.revealed[subnet][epoch] | self.revealed[subnet][epoch - 1] | ~before)
 
 
 @internal
 @view
 def _voting_stake(subnet: uint256, epoch: uint256, uid: uint256) -> uint256:
-    if not self._has(self._active_at(subnet, epoch), uid):
+    if not seats._has(self._active_at(subnet, epoch), uid):
         return 0
 
-    stake: uint256 = self._stake(subnet, self._agent_at(subnet, uid, epoch), epoch)
+    stake: uint256 = self._stake(subnet, seats._agent_at(subnet, uid, epoch), epoch)
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     if stake < rules.stake_threshold:
         return 0

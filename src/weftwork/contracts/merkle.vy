@@ -12,24 +12,36 @@ CLAIM_TYPE: constant(bytes32) = keccak256(
 )
 
 
+struct Claim:
+    index: uint256
+    kind: uint256
+    agent: uint256
+    account: address
+    amount: uint256
+    proof: DynArray[bytes32, MAX_DEPTH]
+
+
 @internal
 @view
-def _leaf(
-    subnet: uint256,
-    epoch: uint256,
-    index: uint256,
-    kind: uint256,
-    agent: uint256,
-    account: address,
-    amount: uint256,
-) -> bytes32:
+def _holds(root: bytes32, subnet: uint256, epoch: uint256, item: Claim) -> bool:
     """
-    @dev The leaf of a claim on this contract, on this chain.
+    @dev Whether a claim on this contract, on this chain, stands under `root`.
     """
     data: bytes32 = keccak256(
-        abi_encode(CLAIM_TYPE, chain.id, self, subnet, epoch, index, kind, agent, account, amount)
+        abi_encode(
+            CLAIM_TYPE,
+            chain.id,
+            self,
+            subnet,
+            epoch,
+            item.index,
+            item.kind,
+            item.agent,
+            item.account,
+            item.amount,
+        )
     )
-    return keccak256(concat(b"\x00", data))
+    return self._verify(root, keccak256(concat(b"\x00", data)), item.index, item.proof)
 
 
 @internal

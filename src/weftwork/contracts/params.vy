@@ -2,9 +2,15 @@
 """
 @title Parameters of a subnet
 @license Apache-2.0
-@notice All that a subnet's owner sets, in one struct whose hash every closing names. Shares of u16 are out of 65,535,
-        bps out of 10,000, times in blocks.
+@notice All that a subnet's owner sets, in one struct whose hash every closing names, and what it was in each epoch.
+        Shares of u16 are out of 65,535, bps out of 10,000, times in blocks.
 """
+
+import checkpoint
+import clock
+
+uses: checkpoint
+uses: clock
 
 U16: constant(uint256) = 65_535
 MILLION: constant(uint256) = 1_000_000
@@ -48,6 +54,90 @@ struct Params:
     fault_slash_bps: uint256
 
 
+struct Rules:
+    max_validators: uint256
+    stake_threshold: uint256
+    min_weights: uint256
+    max_weight: uint256
+    version_key: uint256
+
+
+_params: HashMap[uint256, HashMap[uint256, Params]]
+_hashes: HashMap[uint256, HashMap[uint256, bytes32]]
+_versions: HashMap[uint256, uint256]
+
+
+event ParamsChanged:
+    subnet: indexed(uint256)
+    epoch: indexed(uint256)
+    hash: bytes32
+
+
+@external
+@view
+def params_at(subnet: uint256, epoch: uint256) -> Params:
+    """
+    @notice The parameters that hold in `epoch`.
+    """
+    return self._params[subnet][self._version(subnet, epoch)]
+
+
+@external
+@view
+def params_hash(subnet: uint256, epoch: uint256) -> bytes32:
+    """
+    @notice The hash of the parameters that hold in `epoch`.
+    """
+    return self._hashes[subnet][self._version(subnet, epoch)]
+
+
+@external
+@view
+def fee_split(subnet: uint256) -> (uint256, uint256):
+    """
+    @notice What of a fee goes to the subnet's validators and what is burnt, in bps, in the current epoch.
+    """
+    version: uint256 = self._version(subnet, clock._epoch(subnet, block.number))
+    return self._params[subnet][version].validators_fee_bps, self._params[subnet][version].burn_fee_bps
+
+
+@external
+@view
+def rules(subnet: uint256, epoch: uint256) -> Rules:
+    """
+    @notice What weights must satisfy in `epoch`.
+    """
+    version: uint256 = self._version(subnet, epoch)
+    return Rules(
+        max_validators=self._params[subnet][version].max_validators,
+        stake_threshold=self._params[subnet][version].stake_threshold,
+        min_weights=self._params[subnet][version].min_weights,
+        max_weight=self._params[subnet][version].max_weight,
+        version_key=self._params[subnet][version].version_key,
+    )
+
+
+@internal
+@view
+def _version(subnet: uint256, epoch: uint256) -> uint256:
+    return checkpoint._at(convert(subnet, bytes32), epoch)
+
+
+@internal
+def _set(subnet: uint256, epoch: uint256, p: Params):
+    """
+    @dev Let `p` hold from `epoch` on.
+    """
+    version: uint256 = self._versions[subnet]
+    self._versions[subnet] = version + 1
+    self._params[subnet][version] = p
+    hash: bytes32 = keccak256(abi_encode(p))
+    self._hashes[subnet][version] = hash
+    checkpoint._set(convert(subnet, bytes32), epoch, version)
+
+    log ParamsChanged(subnet=subnet, epoch=epoch, hash=hash)
+
+
 @internal
 @pure
 def _check(p: Params):
@@ -65,9 +155,3 @@ def _check(p: Params):
     assert p.price_bump >= MILLION and p.price_bump <= 10 * MILLION, "params: price bump is 1 to 10"
     assert p.stall_epochs != 0 and p.stall_epochs <= 1_000, "params: stall_epochs is 1 to 1000"
     assert p.equivocation_slash_bps <= BPS and p.fault_slash_bps <= BPS, "params: slash is over the whole"
-
-
-@internal
-@pure
-def _hash(p: Params) -> bytes32:
-    return keccak256(abi_encode(p))

@@ -39,6 +39,10 @@ ARTIFACTS: Final = {
 """Name of each part to the artifact that it is."""
 
 
+USAGE_RETURN: Final = 9_000
+"""Under ``UsagePolicy``, the most of a burnt fee that comes back as emission, in bps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What is fixed for good when a network is raised; times in blocks, amounts in wad."""
@@ -134,13 +138,8 @@ def deploy_network(
         terms.lock_interval,
     )
     weights = ledger.deploy(account, "Weights", subnets)
-    channels = None
-    if has_channels():
-        channels = ledger.deploy(account, "Channels", token, subnets, terms.withdraw_delay)
-    given = (
-        [subnets] if policy == "EqualPolicy" else [subnets, channels if policy == "UsagePolicy" else stakes]
-    )
-    rule = ledger.deploy(account, policy, *given)
+    channels = ledger.deploy(account, "Channels", token, subnets, terms.withdraw_delay)
+    rule = ledger.deploy(account, policy, *_policy_args(policy, subnets, stakes, channels))
     epochs = ledger.deploy(
         account,
         "Epochs",
@@ -151,14 +150,15 @@ def deploy_network(
         stakes,
         subnets,
         weights,
-        channels or NO_ADDRESS,
+        channels,
         rule,
         terms.base_emission,
     )
     stakes.send(account, "bind", subnets, epochs)
     subnets.send(account, "bind", weights, epochs)
-    if channels is not None:
-        channels.send(account, "bind", epochs)
+    channels.send(account, "bind", epochs)
+    if policy == "UsagePolicy":
+        rule.send(account, "bind", epochs)
     token.send(account, "set_minter", epochs, True)
     return Contracts(
         chain_id=ledger.chain_id,
@@ -169,17 +169,17 @@ def deploy_network(
         stakes=stakes.address,
         subnets=subnets.address,
         weights=weights.address,
-        channels=channels.address if channels else NO_ADDRESS,
+        channels=channels.address,
         policy=rule.address,
         epochs=epochs.address,
     )
 
 
-def has_channels() -> bool:
-    """Whether the package ships the contract of payment channels."""
-    from weftwork.contracts import list_artifacts
-
-    return "Channels" in list_artifacts()
+def _policy_args(policy: str, subnets: Contract, stakes: Contract, channels: Contract) -> list[Any]:
+    known = {"EqualPolicy": [subnets], "StakePolicy": [stakes], "UsagePolicy": [channels, USAGE_RETURN]}
+    if policy not in known:
+        raise BadConfig(f"there is no policy {policy}", value=policy, hint=f"choose {', '.join(known)}")
+    return known[policy]
 
 
 def open_subnet(
