@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from weftwork import units
@@ -22,6 +23,7 @@ def _address_bytes(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+@lru_cache(maxsize=65_536)
 def checksum_address(raw: bytes | str) -> str:
     """EIP-55 form of a 20-byte address."""
     low = raw.hex() if isinstance(raw, bytes) else raw.lower().removeprefix("0x")

@@ -77,7 +77,8 @@ KINDS: dict[str, type[Record]] = {}
 class Record:
     """Base of all records: fields by EIP-712 type, id, parents, JSON in and out."""
 
-    __slots__ = ()
+    __slots__ = ("_id",)
+    _id: Digest
     kind: ClassVar[str]
     fields: ClassVar[tuple[tuple[str, str], ...]]
     parent_fields: ClassVar[tuple[str, ...]] = ()
@@ -115,7 +116,11 @@ class Record:
 
     @property
     def id(self) -> Digest:
-        """EIP-712 struct hash of this record: its name on the thread."""
+        """EIP-712 struct hash of this record: its name on the thread; computed once."""
+        try:
+            return self._id
+        except AttributeError:
+            pass
         cls = type(self)
         try:
             type_hash = cls.type_hash
@@ -123,7 +128,9 @@ class Record:
             type_hash = cls.type_hash = units.keccak(cls.encode_type().encode())
         words = [type_hash]
         words += [word(getattr(self, name)) for name, word in cls._encode]
-        return Digest(units.keccak(b"".join(words)))
+        found = Digest(units.keccak(b"".join(words)))
+        object.__setattr__(self, "_id", found)
+        return found
 
     @property
     def parents(self) -> tuple[Digest, ...]:

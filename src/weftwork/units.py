@@ -6,11 +6,14 @@ Money is a whole number of the smallest unit (1 WEFT = 10**18). Names say how th
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import secrets
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 
-from eth_hash.auto import keccak as _keccak
+from eth_hash.auto import keccak as _slow_keccak
 
 from weftwork.errors import BadUnit
 
@@ -19,10 +22,52 @@ BPS = 10_000
 U16 = 65_535
 
 
+def _load_keccak() -> Callable[[bytes], bytes]:
+    """Keccak-256 over pycryptodome's sponge, without the objects that its Python makes for each hash.
+
+    A state is taken from a pool and given back, so threads never share one. Where that library is not as
+    expected (checked on two inputs) eth-hash is taken: the same digests, about four times slower.
+    """
+    try:
+        module: Any = importlib.import_module("Crypto.Hash.keccak")
+        library = ctypes.PyDLL(module._raw_keccak_lib._name)
+        make, reset, absorb, squeeze = (
+            getattr(library, f"keccak_{name}") for name in ("init", "reset", "absorb", "digest")
+        )
+        reset.argtypes = [ctypes.c_void_p]
+        absorb.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+        squeeze.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_ubyte]
+        pool: list[tuple[int, Any]] = []
+
+        def hash_fast(data: bytes) -> bytes:
+            try:
+                state, out = pool.pop()
+            except IndexError:
+                held = ctypes.c_void_p()
+                if make(ctypes.byref(held), ctypes.c_size_t(64), ctypes.c_ubyte(24)) or held.value is None:
+                    raise MemoryError("no room for a hash") from None
+                state, out = held.value, ctypes.create_string_buffer(32)
+            reset(state)
+            absorb(state, data if isinstance(data, bytes) else bytes(data), len(data))
+            squeeze(state, out, 32, 1)
+            digest: bytes = out.raw
+            pool.append((state, out))
+            return digest
+
+        if all(hash_fast(data) == _slow_keccak(data) for data in (b"", b"weft" * 99)):
+            return hash_fast
+    except (ImportError, OSError, AttributeError, MemoryError):
+        pass
+    found: Callable[[bytes], bytes] = _slow_keccak
+    return found
+
+
+_keccak = _load_keccak()
+
+
 def keccak(data: bytes) -> bytes:
     """Keccak-256 of ``data``: 32 bytes (the hash of the EVM, not NIST's SHA-3)."""
-    digest: bytes = _keccak(data)
-    return digest
+    return _keccak(data)
 
 
 class Unit(int):
