@@ -17,12 +17,27 @@ from typing import Any
 
 from weftwork.errors import BadRecord, BadSignature, LimitExceeded, Overdrawn, Replayed, Unpaid, WeftError
 from weftwork.models.purse import ChannelPurse
-from weftwork.models.voucher import CLAIMS_AT_ONCE, ChannelSource, ChannelView, VoucherClaim, channel_id
+from weftwork.models.voucher import (
+    CLAIMS_AT_ONCE,
+    ChannelSource,
+    ChannelView,
+    LedgerChannels,
+    VoucherClaim,
+    channel_id,
+)
 from weftwork.records import Domain, Signed, Voucher
 from weftwork.store import Store
 from weftwork.units import WAD, Digest
 
-__all__ = ["ChannelBook", "ChannelPurse", "ChannelSource", "ChannelView", "VoucherClaim", "channel_id"]
+__all__ = [
+    "ChannelBook",
+    "ChannelPurse",
+    "ChannelSource",
+    "ChannelView",
+    "LedgerChannels",
+    "VoucherClaim",
+    "channel_id",
+]
 
 _KEPT_UNPAID = 64
 
@@ -299,6 +314,8 @@ class ChannelBook:
             for claim in batch:
                 before = self._payers[claim.payer].view.claimed
                 gained += (await self._read(claim.payer)).view.claimed - before
+        if gained:
+            await asyncio.to_thread(self._source.pull, self.receiver)
         return gained
 
     async def restore(self) -> None:

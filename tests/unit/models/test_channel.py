@@ -35,6 +35,9 @@ class PaperLedger:
             return ChannelView(payer, receiver)
         return ChannelView(payer, receiver, claimed=self.claimed, signer=self.signer, **self.fields)
 
+    def pull(self, receiver: str) -> None:
+        self.pulled = self.claimed
+
     def claim_many(self, claims: Any) -> None:
         self.transactions += 1
         assert len(claims) <= 64

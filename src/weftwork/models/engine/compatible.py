@@ -146,6 +146,7 @@ def read_completion(answer: Any) -> Completion:
             _count(usage, "completion_tokens", len(text.split())),
             logprobs,
             extra,
+            choice.get("logprobs"),
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise EngineFailed("the engine's server sent no completion", value=repr(answer)[:120]) from error

@@ -45,6 +45,8 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     message: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the assistant's message, such as ``tool_calls``."""
+    detail: Any = None
+    """The ``logprobs`` object of the OpenAI API, where the engine gives one."""
 
 
 @dataclass(frozen=True, slots=True)
