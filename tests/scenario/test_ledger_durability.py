@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scenario.ledger_writer import START, open_ledger
+
 from weftwork.errors import LedgerCorrupt
 from weftwork.ledger import Ledger, replay
 

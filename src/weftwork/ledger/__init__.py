@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from weftwork.ledger.embedded import read_treasury as read_treasury
     from weftwork.ledger.hash import checksum as checksum
     from weftwork.ledger.hash import keccak as keccak
-    from weftwork.ledger.key import Account as Account
     from weftwork.ledger.history import replay as replay
+    from weftwork.ledger.key import Account as Account
 
 _HOMES = {
     "Account": "key",

@@ -63,9 +63,9 @@ class Receipt(dict[str, Any]):
 class Ledger:
     """A chain, embedded or remote. Safe for several threads; close it, or use it as a context manager."""
 
-    def __init__(self, transport: Transport, *, timeout: float = 10.0) -> None:
+    def __init__(self, transport: Transport, *, embedded: Embedded | None = None) -> None:
         self._transport = transport
-        self._timeout = timeout
+        self._embedded = embedded
         self._chain_id: int | None = None
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
@@ -96,9 +96,7 @@ class Ledger:
     @property
     def embedded(self) -> Embedded | None:
         """The embedded node, or None where the ledger is remote."""
-        from weftwork.ledger.embedded import Embedded
-
-        return self._transport if isinstance(self._transport, Embedded) else None
+        return self._embedded
 
     @property
     def web3(self) -> Any:
@@ -186,9 +184,11 @@ class Ledger:
 
     def _fee(self) -> tuple[int, int]:
         """Tip and maximum fee a unit of gas: twice the base fee, which covers six full blocks."""
+        if self.embedded is not None:
+            return 0, 2 * int(self.rpc("eth_gasPrice"), 16)
         now = time.monotonic()
         fees = self._fees
-        if fees is None or now - fees[2] > _FEE_SECONDS or self.embedded is not None:
+        if fees is None or now - fees[2] > _FEE_SECONDS:
             base = self.rpc("eth_getBlockByNumber", "latest", False).get("baseFeePerGas")
             if base is None:
                 tip = fee = int(self.rpc("eth_gasPrice"), 16)
@@ -299,12 +299,11 @@ def open_ledger(
 
         where = url.removeprefix("embedded:")
         path = Path(where).expanduser() if where else None
-        return Ledger(
-            Embedded(path, dev=dev, genesis=genesis, clock=clock, chain_id=chain_id), timeout=timeout
-        )
+        node = Embedded(path, dev=dev, genesis=genesis, clock=clock, chain_id=chain_id)
+        return Ledger(node, embedded=node)
     from weftwork.ledger.remote import Remote
 
-    ledger = Ledger(Remote(url, timeout), timeout=timeout)
+    ledger = Ledger(Remote(url, timeout))
     try:
         found = ledger.chain_id
         if chain_id is not None and chain_id != found:
