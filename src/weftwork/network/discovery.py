@@ -1,6 +1,7 @@
 """Who takes part, read from the ledger alone: the neurons of a subnet and the cards of their agents.
 
-``Subnets`` says who is a neuron (a paid, capped list); ``IdentityRegistry`` only resolves its endpoint. A card that cannot be read leaves its neuron without an endpoint; it harms nobody else.
+``Subnets`` says who is a neuron (a paid, capped list); ``IdentityRegistry`` only resolves its endpoint.
+A card that cannot be read leaves its neuron without an endpoint; it harms nobody else.
 """
 
 from __future__ import annotations

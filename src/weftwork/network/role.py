@@ -120,7 +120,7 @@ class MinerRole:
 
 
 class GatewayRole:
-    """A gateway that finds miners on the ledger and opens channels to them; keys and own-key clients pay it."""
+    """A gateway that finds miners on the ledger and opens channels to them."""
 
     def __init__(
         self,
