@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic_core import from_json, to_json
 
-from weftwork.errors import BadReply, Redirected, TimedOut, Unreachable, WeftError
+from weftwork.errors import BadHttp, BadReply, Redirected, TimedOut, Unreachable, WeftError
 from weftwork.wire.connection import ClientConnection
 from weftwork.wire.guard import Resolve, Target, check_address, find_addresses, read_url, resolve_name
 from weftwork.wire.message import NO_HEADERS
@@ -21,6 +22,8 @@ from weftwork.wire.sse import Event, Parser
 
 __all__ = ["Client", "Reply", "StreamReply"]
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_names: set[str] = set()  # of headers, found valid
 _JSON_LINE = {"content-type": "application/json"}
 
 
@@ -118,29 +121,20 @@ class Client:
         headers: Mapping[str, str] = NO_HEADERS,
         timeout: float | None = None,
         max_bytes: int | None = None,
+        repeat: bool = False,
     ) -> Reply:
         """The whole answer to one request; its body is bytes.
 
         Raises :class:`PrivateAddress`, :class:`Unreachable`, :class:`TimedOut`, :class:`TooLarge`,
-        :class:`BadReply` and :class:`Redirected`; any status but a redirect is returned.
+        :class:`BadReply` and :class:`Redirected`; any status but a redirect is returned. ``repeat`` says that
+        the peer may safely get the request twice, as it may a GET.
         """
         target = read_url(url)
         data = _write_request(method, target, headers, body)
-        limit = max_bytes or self.max_bytes
         seconds = timeout or self.timeout
-        for attempt in range(3):
-            connection = await self._take(target, min(self.connect_timeout, seconds))
-            timer = connection.loop.call_later(seconds, _expire, connection, seconds)
-            try:
-                await connection.ask(data, limit, False)
-                break
-            except Unreachable:
-                # A kept connection that the peer had closed before it read anything: safe where GET is.
-                if connection.uses == 1 or connection.heard or method not in ("GET", "HEAD") or attempt == 2:
-                    raise
-            finally:
-                timer.cancel()
-                self._give(connection)
+        again = repeat or method in ("GET", "HEAD")
+        connection = await self._exchange(target, data, max_bytes or self.max_bytes, seconds, False, again)
+        self._give(connection)
         if connection.error is not None:
             raise connection.error
         pieces = connection.pieces
@@ -158,12 +152,18 @@ class Client:
         return Reply(reply.status, reply.headers, _read_json(reply.body, url))
 
     async def post_json(
-        self, url: str, obj: Any, headers: Mapping[str, str] = NO_HEADERS, *, timeout: float | None = None
+        self,
+        url: str,
+        obj: Any,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        timeout: float | None = None,
+        repeat: bool = False,
     ) -> Reply:
         """The answer to a POST of ``obj`` as JSON (bytes are sent as they are), its body as JSON."""
         body = obj if isinstance(obj, bytes) else to_json(obj)
         lines = {**_JSON_LINE, **headers} if headers else _JSON_LINE
-        reply = await self.request("POST", url, body=body, headers=lines, timeout=timeout)
+        reply = await self.request("POST", url, body=body, headers=lines, timeout=timeout, repeat=repeat)
         return Reply(reply.status, reply.headers, _read_json(reply.body, url))
 
     @asynccontextmanager
@@ -176,6 +176,7 @@ class Client:
         *,
         timeout: float | None = None,
         max_bytes: int | None = None,
+        repeat: bool = False,
     ) -> AsyncIterator[StreamReply]:
         """An answer read as it comes; leaving early closes the connection, which cancels the peer's work."""
         target = read_url(url)
@@ -183,13 +184,9 @@ class Client:
         lines = {**_JSON_LINE, **headers} if body else headers
         data = _write_request(method, target, lines, body)
         seconds = timeout or self.timeout
-        connection = await self._take(target, min(self.connect_timeout, seconds))
+        again = repeat or method in ("GET", "HEAD")
+        connection = await self._exchange(target, data, max_bytes or self.max_bytes, seconds, True, again)
         try:
-            timer = connection.loop.call_later(seconds, _expire, connection, seconds)
-            try:
-                await connection.ask(data, max_bytes or self.max_bytes, True)
-            finally:
-                timer.cancel()
             if 300 <= connection.status < 400:
                 raise _redirect(url, connection.headers)
             yield StreamReply(connection, seconds)
@@ -218,6 +215,29 @@ class Client:
         await self.close()
 
     # Connections
+
+    async def _exchange(
+        self, target: Target, data: bytes, limit: int, seconds: float, streaming: bool, again: bool
+    ) -> ClientConnection:
+        """A connection on which the answer, or for a stream its head, has come.
+
+        A kept connection that the peer closed before it answered anything is replaced by a new one, if the
+        request may be sent ``again``.
+        """
+        while True:
+            connection = await self._take(target, min(self.connect_timeout, seconds))
+            timer = connection.loop.call_later(seconds, _expire, connection, seconds)
+            try:
+                await connection.ask(data, limit, streaming)
+            except BaseException as error:
+                self._give(connection)
+                stale = isinstance(error, Unreachable) and connection.uses > 1 and not connection.heard
+                if not (stale and again and not self._closed):
+                    raise
+            else:
+                return connection
+            finally:
+                timer.cancel()
 
     async def _take(self, target: Target, seconds: float) -> ClientConnection:
         if self._closed:
@@ -336,12 +356,20 @@ def _keep_seconds(headers: Mapping[str, str], most: float) -> float:
 def _write_request(method: str, target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
     head = f"{method} {target.path} HTTP/1.1\r\nhost: {target.authority}\r\naccept-encoding: identity\r\n"
     for name, value in headers.items():
-        if "\r" in value or "\n" in value or "\0" in value or not name.isascii() or ":" in name:
-            raise BadReply(f"the header {name[:40]!r} cannot be sent", value=name[:40])
+        if name not in _names:
+            if _NAME.fullmatch(name) is None:
+                raise BadHttp("the name of a header cannot be sent", value=name[:40])
+            if len(_names) < 256:
+                _names.add(name)
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise BadHttp(f"the value of the header {name} cannot be sent", value=value[:40])
         head += f"{name}: {value}\r\n"
     if body or method in ("POST", "PUT"):
         head += f"content-length: {len(body)}\r\n"
-    return head.encode("latin-1", "replace") + b"\r\n" + body
+    try:
+        return head.encode("latin-1") + b"\r\n" + body
+    except UnicodeEncodeError as error:
+        raise BadHttp("the value of a header is not Latin-1", value=error.object[error.start]) from error
 
 
 def _read_json(raw: bytes, place: str) -> Any:

@@ -120,8 +120,8 @@ class ClientConnection(asyncio.Protocol):
         else:
             if not self.head_done:
                 self.head_bytes += len(data)
-                if self.head_bytes > MAX_HEAD:
-                    self.error = TooLarge("the headers of the answer are too large", value=MAX_HEAD)
+            if self.head_bytes > MAX_HEAD and self.error is None:
+                self.error = TooLarge("the headers of the answer are too large", value=MAX_HEAD)
             if self.error is not None:
                 self.fail(self.error)
 
@@ -134,6 +134,7 @@ class ClientConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
             return
+        self.head_bytes += len(name) + len(value)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers = self.headers
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
