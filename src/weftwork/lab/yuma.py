@@ -95,8 +95,11 @@ def read_source(source: str | Path | dict[str, Any] | list[Any]) -> Any:
 
 def read_text(data: bytes, name: str) -> Any:
     """The JSON in some bytes, strictly; ``name`` is how an error calls them."""
+    from pydantic_core import from_json
+
     try:
         text = data.decode("utf-8-sig")
+        from_json(text, allow_inf_nan=False)  # bounds the nesting, which json.loads leaves to the stack
         value = json.loads(text, object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise BadCase(f"{name} is not UTF-8 text", value=name, hint="save the file as UTF-8 JSON") from error

@@ -1,6 +1,7 @@
 """What a place costs, who is safe in it, and who goes when a subnet is full.
 
-Blocks are block numbers or differences of them; prices are integers of any unit. Mirrored by ``Subnets.vy``.
+Blocks are block numbers or differences of them; prices are integers of any unit. Mirrored by ``price.vy`` and
+``place.vy``.
 """
 
 from __future__ import annotations

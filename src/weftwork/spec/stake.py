@@ -2,7 +2,7 @@
 
 A pool holds ``amount`` units behind ``shares``. Every division rounds in the pool's favour, so no order of
 calls pays out more than came in, and a reward or a slash changes what a share is worth, never how many there
-are. Mirrored by ``Stakes.vy``.
+are. Mirrored by ``pool.vy`` and ``Stakes.vy``.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def test_a_malformed_expect_is_told_where_it_is_wrong():
         ("", "is not JSON"),
         ("{", "is not JSON"),
         ('{"a": 1, "a": 2}', "'a' comes twice"),
-        ('{"id": NaN}', "NaN is not a number"),
+        ('{"id": NaN}', "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ('"text"', "an object or a list is wanted"),
         ('{"format": "weft-yuma/2", "cases": []}', "weft-yuma/1, not 'weft-yuma/2'"),
