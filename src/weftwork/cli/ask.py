@@ -1,0 +1,100 @@
+"""``weft ask``: ask the network; the words are the command."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="WORDS...", help="What to ask; read from stdin if absent.")
+]
+Model = Annotated[str, typer.Option("--model", "-m", help="Which model; `--models` lists them.")]
+Best = Annotated[
+    int, typer.Option("--best", min=0, max=8, help="Ask this many miners and take the best answer.")
+]
+Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of wallet intents, and stop.")]
+Models = Annotated[bool, typer.Option("--models", help="List the models that are served, and stop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one object.")]
+
+
+@app.command()
+def ask(
+    words: Words = None,
+    model: Model = "weft-intent",
+    best: Best = 0,
+    schema: Schema = False,
+    models: Models = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the network that runs here: `weft ask swap 250 USDC for ETH`."""
+    import sys
+
+    from weftwork.cli.screen import print_json, reporting
+    from weftwork.errors import BadInput
+
+    with reporting(as_json):
+        if schema:
+            from weftwork.models.intent import INTENT_SCHEMA
+
+            print_json(INTENT_SCHEMA)
+            return
+        if models:
+            _list_models(as_json)
+            return
+        text = " ".join(words or []) or ("" if sys.stdin.isatty() else sys.stdin.read())
+        if not text.strip():
+            raise BadInput("there is nothing to ask", hint='weft ask "swap 250 USDC for ETH"')
+        _answer(text.strip(), model, best, as_json)
+
+
+def _list_models(as_json: bool) -> None:
+    from weftwork.cli.screen import print_json, print_next
+    from weftwork.network.user import User
+
+    found = User.open().call("GET", "/v1/models")[0]["data"]
+    if as_json:
+        print_json(found)
+        return
+    for row in found:
+        print(row["id"])
+    print_next(f'weft ask -m {found[0]["id"] if found else "weft-intent"} "…"')
+
+
+def _answer(text: str, model: str, best: int, as_json: bool) -> None:
+    from weftwork.cli.screen import paint, print_json, print_next
+    from weftwork.network.user import User
+
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}]}
+    if best:
+        body["weft"] = {"policy": "best", "k": best}
+    reply, headers = User.open().call("POST", "/v1/chat/completions", body)
+    said = str(reply["choices"][0]["message"]["content"])
+    thread = headers.get("x-weft-thread", "")
+    meaning = _read_intent(said) if model.startswith("weft-intent") else None
+    if as_json:
+        print_json(
+            {
+                "answer": said,
+                "intent": meaning[0] if meaning else None,
+                "thread": thread,
+                "usage": reply["usage"],
+            }
+        )
+        return
+    print(said)
+    if meaning:
+        print(paint(meaning[1], "dim"))
+    print_next(f"weft trace {thread}")
+
+
+def _read_intent(text: str) -> tuple[dict[str, Any], str] | None:
+    from weftwork.errors import BadInput
+    from weftwork.models.intent import describe_intent, parse_intent
+
+    try:
+        intent = parse_intent(text)
+    except BadInput:
+        return None
+    return intent.to_json(), describe_intent(intent)
