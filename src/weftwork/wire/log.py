@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Literal, TextIO
 
 import structlog
+from pydantic_core import to_json
 
 access = False
 """Whether servers write one line a request; set by :func:`configure` at level info and below."""
@@ -36,6 +37,10 @@ def _add_thread(logger: Any, method: str, event: Any) -> Any:
     return event
 
 
+def _dump(event: Any, **_: Any) -> str:
+    return to_json(event, fallback=str).decode()
+
+
 def configure(
     style: Literal["human", "json"] = "human",
     level: Literal["debug", "info", "warning", "error"] = "info",
@@ -47,7 +52,7 @@ def configure(
     out = stream or sys.stderr
     tail: list[Any]
     if style == "json":
-        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dump)]
     else:
         tail = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
     structlog.configure(
