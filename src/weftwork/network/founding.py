@@ -105,7 +105,7 @@ def wait_for_network(ledger: Ledger, timeout: float = 60.0) -> Contracts:
 
 
 def find_treasury(home: Home, given: str | None = None) -> Account | None:
-    """The account that funds new roles: the key file ``given``, else the treasury of this home's own ledger."""
+    """The account that funds new roles: the key in file ``given``, else this home's treasury."""
     from weftwork.ledger import Account
     from weftwork.ledger.embedded import read_treasury
 
@@ -128,7 +128,7 @@ def open_site(
     coins: int | None = None,
     local: bool = True,
 ) -> Site:
-    """What the role ``name`` stands on in ``home``: its key (funded where somebody funds it) and its store."""
+    """What the role ``name`` stands on in ``home``: its key (funded if somebody funds it), its store."""
     from weftwork.network.role import Site
     from weftwork.store import Store
 
