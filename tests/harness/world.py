@@ -173,21 +173,23 @@ class World:
                 self.epochs.skip(self.subnet, earlier)
         return int(self.epochs.seal(self.subnet, epoch))
 
-    def closing(self, epoch: int, claims: list[Claim], payout: int | None = None, **changes: Any) -> Closing:
+    def closing(
+        self, number: int, claims: list[Claim], /, payout: int | None = None, **changes: Any
+    ) -> Closing:
         """The closing of a sealed epoch that pays ``claims``."""
-        sealed = self.epochs.epochs(self.subnet, epoch)
+        sealed = self.epochs.epochs(self.subnet, number)
         fields: dict[str, Any] = {
             "subnet": self.subnet,
-            "epoch": epoch,
+            "epoch": number,
             "snapshot": sealed.snapshot,
-            "params": self.subnets.params_hash(self.subnet, epoch),
+            "params": self.subnets.params_hash(self.subnet, number),
             "previous": self.epochs.previous(self.subnet),
             "bonds": ZERO,
             "pot": sealed.pot,
             "payout": sum(c.amount for c in claims if c.kind != ClaimKind.SLASH)
             if payout is None
             else payout,
-            "claims": merkle_root(self.leaves(epoch, claims)),
+            "claims": merkle_root(self.leaves(number, claims)),
         }
         return Closing(**{**fields, **changes})
 
@@ -208,10 +210,10 @@ class World:
         """Submit a closing with the validators' signatures."""
         self.epochs.close(as_tuple(closing), self.vote(closing, *validators))
 
-    def claim(self, epoch: int, claims: list[Claim], index: int, **changes: Any) -> None:
+    def claim(self, epoch: int, claims: list[Claim], place: int, /, **changes: Any) -> None:
         """Submit one leaf with its proof; ``changes`` forge some of it."""
-        claim = claims[index]
-        proof = merkle_proof(self.leaves(epoch, claims), index)
+        claim = claims[place]
+        proof = merkle_proof(self.leaves(epoch, claims), place)
         given = {
             "index": claim.index,
             "kind": int(claim.kind),

@@ -176,7 +176,11 @@ def deploy_network(
 
 
 def _policy_args(policy: str, subnets: Contract, stakes: Contract, channels: Contract) -> list[Any]:
-    known = {"EqualPolicy": [subnets], "StakePolicy": [stakes], "UsagePolicy": [channels, USAGE_RETURN]}
+    known: dict[str, list[Any]] = {
+        "EqualPolicy": [subnets],
+        "StakePolicy": [stakes],
+        "UsagePolicy": [channels, USAGE_RETURN],
+    }
     if policy not in known:
         raise BadConfig(f"there is no policy {policy}", value=policy, hint=f"choose {', '.join(known)}")
     return known[policy]
