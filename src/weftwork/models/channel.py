@@ -21,7 +21,6 @@ from weftwork.models.voucher import (
     CLAIMS_AT_ONCE,
     ChannelSource,
     ChannelView,
-    LedgerChannels,
     VoucherClaim,
     channel_id,
 )
@@ -34,7 +33,6 @@ __all__ = [
     "ChannelPurse",
     "ChannelSource",
     "ChannelView",
-    "LedgerChannels",
     "VoucherClaim",
     "channel_id",
 ]
@@ -257,15 +255,18 @@ class ChannelBook:
 
     def statement(self, payer: str) -> dict[str, Any]:
         """What a payer needs to resume: ``highest`` voucher, ``due``, ``receipts`` given, ``unpaid``
-        receipts."""
+        receipts and the payer's own ``requests`` that they answer."""
         found = self._known(payer)
         receipts = [self._store.get(receipt) for _, receipt in found.unpaid]
+        asked = {item.record.request for item in receipts if isinstance(item, Signed)}
+        requests = [self._store.get(request) for request in asked]
         return {
             "highest": found.voucher.to_json() if found.voucher else None,
             "due": str(found.due),
             "paid": str(found.paid),
             "receipts": found.receipts,
             "unpaid": [item.to_json() for item in receipts if item is not None],
+            "requests": [item.to_json() for item in requests if item is not None],
         }
 
     def totals(self) -> dict[str, int]:

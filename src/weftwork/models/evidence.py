@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from weftwork.errors import BadAnswer, BadInput, BadRecord, Replayed, WeftError
+from weftwork.models.engine.port import canonical_json
 from weftwork.records import Domain, Receipt, Request, Signed
 from weftwork.units import Digest, keccak
 from weftwork.wire.message import read_json
@@ -157,3 +158,45 @@ def load_json(text: str) -> Any:
         return from_json(text, allow_inf_nan=False)
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a score is what it is: the rule, the task with its truth, the answer, and what each verifier
+    found."""
+
+    rule: str
+    task: Any
+    answer: str
+    facts: dict[str, dict[str, Any]]
+
+    def to_text(self) -> str:
+        """Canonical JSON, which a score's ``evidence`` is the salted digest of."""
+        told = {"rule": self.rule, "task": self.task.to_json(), "answer": self.answer, "facts": self.facts}
+        return canonical_json(told)
+
+    def weigh(self) -> int:
+        """The score that follows, in millionths; raises :class:`BadInput` for rules that are not known
+        here."""
+        from weftwork.models.verifier import find_verifier
+
+        values = [
+            find_verifier(name).weigh(self.task, self.answer, found) for name, found in self.facts.items()
+        ]
+        return min(values, default=0)
+
+    @classmethod
+    def from_text(cls, text: str) -> Evidence:
+        """The evidence in such a text; raises :class:`BadInput`."""
+        from weftwork.models.subnet.port import Task
+
+        data = load_json(text)
+        if not isinstance(data, dict) or not isinstance(data.get("facts"), dict):
+            raise BadInput("evidence is an object with rule, task, answer and facts")
+        facts = {str(name): dict(found) for name, found in data["facts"].items() if isinstance(found, dict)}
+        return cls(str(data.get("rule")), Task.from_json(data.get("task")), str(data.get("answer")), facts)
+
+
+def recompute_score(text: str) -> int:
+    """The score in millionths that follows from an evidence text alone; raises :class:`BadInput`."""
+    return Evidence.from_text(text).weigh()

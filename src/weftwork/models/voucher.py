@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from weftwork.records import NO_ADDRESS
 from weftwork.spec.merkle import encode_words
 from weftwork.units import Digest, keccak
-
-if TYPE_CHECKING:
-    from weftwork.ledger.client import Ledger
-    from weftwork.ledger.deployment import Contracts
-    from weftwork.ledger.key import Account
 
 CLAIMS_AT_ONCE = 64
 """How many vouchers one ``claim_many`` takes."""
@@ -70,37 +64,3 @@ class ChannelSource(Protocol):
 
     def pull(self, receiver: str) -> None:
         """Bring what was claimed to the receiver's own account."""
-
-
-class LedgerChannels:
-    """The channels of ``Channels.vy``; ``account`` pays the gas of claims, and need not be the receiver."""
-
-    def __init__(self, ledger: Ledger, contracts: Contracts, account: Account) -> None:
-        self._ledger = ledger
-        self._channels = contracts.at(ledger, "channels")
-        self._account = account
-
-    def view(self, payer: str, receiver: str) -> ChannelView:
-        """See :class:`ChannelSource`; raises LedgerError."""
-        found = self._channels.call("channel_of", payer, receiver)
-        return ChannelView(
-            payer,
-            receiver,
-            found.deposited,
-            found.claimed,
-            found.withdrawn,
-            found.closing_amount,
-            found.closing_at,
-            None if found.signer == NO_ADDRESS else found.signer,
-            self._ledger.block_number(),
-        )
-
-    def claim_many(self, claims: Sequence[VoucherClaim]) -> None:
-        """See :class:`ChannelSource`; the contract skips what cannot be redeemed."""
-        rows = [(c.payer, c.receiver, c.cumulative, c.receipt, c.signature) for c in claims]
-        self._channels.send(self._account, "claim_many", rows)
-
-    def pull(self, receiver: str) -> None:
-        """See :class:`ChannelSource`."""
-        if self._channels.call("balance_of", receiver):
-            self._channels.send(self._account, "pull", receiver)

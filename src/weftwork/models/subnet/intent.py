@@ -1,0 +1,73 @@
+"""The intent subnet: wallet requests in English, whose meaning is known because the sentence was made from
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from weftwork.models.intent import build_messages, response_format
+from weftwork.models.subnet.port import Task, Verifier, Worker
+from weftwork.models.verifier import IntentMatch, find_verifier
+
+Sentence = Callable[[Random], tuple[str, Mapping[str, str]]]
+"""Makes one request and what it means."""
+MODEL = "weft-intent"
+
+
+class IntentSubnet:
+    """Requests from ``sentence``, judged by ground truth."""
+
+    name = "intent"
+
+    def __init__(self, model: str = MODEL, *, sentence: Sentence | None = None) -> None:
+        self.model = model
+        self._sentence = sentence or make_sentence
+
+    def make_task(self, rng: Random) -> Task:
+        """A request as ``weft ask`` and the clients in the docs send it."""
+        text, meaning = self._sentence(rng)
+        return Task(ask_body(text, self.model), dict(meaning))
+
+    def verifiers(self, worker: Worker) -> Sequence[Verifier]:
+        """Ground truth for everyone."""
+        return (IntentMatch(),)
+
+    def verifier(self, name: str) -> Verifier:
+        """See :class:`~weftwork.models.subnet.port.Subnet`."""
+        return find_verifier(name)
+
+    def combine(self, values: Sequence[int]) -> int:
+        """The least: each verifier must be content."""
+        return min(values, default=0)
+
+
+def ask_body(text: str, model: str = MODEL) -> dict[str, Any]:
+    """The body by which a wallet request is asked: greedy, held to the published schema."""
+    return {
+        "model": model,
+        "messages": build_messages(text),
+        "temperature": 0,
+        "max_tokens": 200,
+        "response_format": response_format(),
+    }
+
+
+_TEMPLATES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("send {n} {t} to {who}", {"intent": "transfer", "amount": "{n}", "token": "{T}", "to": "{who}"}),
+    ("please swap {n} {t} for {u}", {"intent": "swap", "amount": "{n}", "sell": "{T}", "buy": "{U}"}),
+    ("stake {n} {t}", {"intent": "stake", "amount": "{n}", "token": "{T}"}),
+    ("repay {n} {t}", {"intent": "repay", "amount": "{n}", "token": "{T}"}),
+    ("stop out my {t} at {n}", {"intent": "stop_loss", "token": "{T}", "price": "{n}"}),
+    ("what do you think of {t}?", {"intent": "none"}),
+)
+
+
+def make_sentence(rng: Random) -> tuple[str, dict[str, str]]:
+    """One request and its meaning, from the generator that ships."""
+    text, meaning = rng.choice(_TEMPLATES)
+    t, u = rng.sample(("ETH", "USDC", "DAI", "SOL", "BTC"), 2)
+    words = {"n": str(rng.randint(1, 5000)), "T": t, "U": u, "t": rng.choice((t, t.lower())), "u": u}
+    words["who"] = "".join(rng.choice("abcdefghijklmnoprstuvw") for _ in range(rng.randint(3, 8)))
+    return text.format(**words), {slot: value.format(**words) for slot, value in meaning.items()}
