@@ -16,7 +16,19 @@ from weftwork.units import Digest
 
 _DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _CURVE_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_HEX = frozenset("0123456789abcdef")
 NO_ADDRESS = "0x" + "00" * 20
+
+
+def shown(value: Any) -> str:
+    """A value as an error may carry it: short, and never failing, whatever was given."""
+    if isinstance(value, str):
+        return repr(value[:80])
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, (bool, int, float, bytes, type(None))):
+        return repr(value)[:80]
+    return type(value).__name__
 
 
 def _address_bytes(text: str) -> bytes:
@@ -27,12 +39,8 @@ def _address_bytes(text: str) -> bytes:
 def checksum_address(raw: bytes | str) -> str:
     """EIP-55 form of a 20-byte address."""
     low = raw.hex() if isinstance(raw, bytes) else raw.lower().removeprefix("0x")
-    if len(low) != 40:
-        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw))
-    try:
-        bytes.fromhex(low)
-    except ValueError as error:
-        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw)) from error
+    if len(low) != 40 or not set(low) <= _HEX:
+        raise BadRecord("an address has 40 hexadecimal digits", value=str(raw)[:80])
     marks = units.keccak(low.encode()).hex()
     return "0x" + "".join(c.upper() if m >= "8" else c for c, m in zip(low, marks, strict=False))
 
@@ -56,7 +64,7 @@ def _check_uint(bits: int) -> Callable[[str, Any], Any]:
         if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 78:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < top:
-            raise BadRecord(f"{name} is not a whole number of {bits} bits", value=repr(value)[:80])
+            raise BadRecord(f"{name} is not a whole number of {bits} bits", value=shown(value))
         return int(value)
 
     return check
@@ -64,7 +72,7 @@ def _check_uint(bits: int) -> Callable[[str, Any], Any]:
 
 def check_address(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("0x"):
-        raise BadRecord(f"{name} is not an address", value=repr(value)[:80])
+        raise BadRecord(f"{name} is not an address", value=shown(value))
     return checksum_address(value)
 
 
@@ -72,22 +80,22 @@ def _check_digest(name: str, value: Any) -> Digest:
     if type(value) is Digest:
         return value
     if not isinstance(value, (bytes, str)):
-        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80])
+        raise BadRecord(f"{name} is not a digest", value=shown(value))
     try:
         return Digest(value)
     except Exception as error:
-        raise BadRecord(f"{name} is not a digest", value=repr(value)[:80]) from error
+        raise BadRecord(f"{name} is not a digest", value=shown(value)) from error
 
 
 def _check_bool(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise BadRecord(f"{name} is not true or false", value=repr(value)[:80])
+        raise BadRecord(f"{name} is not true or false", value=shown(value))
     return value
 
 
 def _check_row(name: str, value: Any) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)) or len(value) > 65_536:
-        raise BadRecord(f"{name} is not a list of whole numbers", value=repr(value)[:80])
+        raise BadRecord(f"{name} is not a list of whole numbers", value=shown(value))
     check = _check_uint(16)
     return tuple(check(name, item) for item in value)
 

@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from weftwork import units
-from weftwork.eip712 import CHECK, NO_ADDRESS, WORD, Domain, checksum_address, recover_signer, sign_digest
+from weftwork.eip712 import (
+    CHECK,
+    NO_ADDRESS,
+    WORD,
+    Domain,
+    checksum_address,
+    recover_signer,
+    shown,
+    sign_digest,
+)
 from weftwork.errors import BadRecord, BadSignature
 from weftwork.units import Digest
 
@@ -156,16 +165,15 @@ class Record:
         kind = data.get("kind")
         found = KINDS.get(kind) if isinstance(kind, str) else None
         if found is None or not issubclass(found, cls):
-            raise BadRecord(f"{kind!r} is no kind of record expected here", value=repr(kind)[:80])
+            raise BadRecord(f"{shown(kind)} is no kind of record expected here", value=shown(kind))
         names = [name for name, _ in found.fields]
         missing = [name for name in names if name not in data]
         if missing:
             raise BadRecord(f"a {kind} lacks {', '.join(missing)}", value=missing[0])
         unknown = set(data) - {"kind", *names}
         if unknown:
-            raise BadRecord(
-                f"a {kind} has no field {sorted(map(str, unknown))[0]}", value=str(min(map(str, unknown)))
-            )
+            first = min(map(shown, unknown))
+            raise BadRecord(f"a {kind} has no field {first}", value=first)
         return found(**{name: data[name] for name in names})
 
     def replace(self, **changes: Any) -> Self:
@@ -398,11 +406,14 @@ class Signed(Generic[R]):
         named = rest.pop("id", None)
         record: Record = Record.from_json(rest)
         if named is not None and named != str(record.id):
-            raise BadRecord(f"the {record.kind} does not hash to the id it carries", value=str(named)[:80])
+            raise BadRecord(f"the {record.kind} does not hash to the id it carries", value=shown(named))
         if not isinstance(text, str):
             raise BadRecord(f"the {record.kind} is not signed", value=record.kind)
+        digits = text.removeprefix("0x")
         try:
-            raw = bytes.fromhex(text.removeprefix("0x"))
-        except ValueError as error:
-            raise BadRecord("a signature is 130 hexadecimal digits", value=text[:80]) from error
+            raw = bytes.fromhex(digits) if len(digits) == 130 else b""
+        except ValueError:
+            raw = b""
+        if len(raw) != 65:
+            raise BadSignature("a signature is 130 hexadecimal digits", value=text[:80])
         return Signed(record, raw)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import re
 import secrets
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 
 from eth_hash.auto import keccak as _slow_keccak
@@ -20,6 +20,7 @@ from weftwork.errors import BadUnit
 WAD = 10**18
 BPS = 10_000
 U16 = 65_535
+_AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]*))?")
 
 
 def _load_keccak() -> Callable[[bytes], bytes]:
@@ -71,7 +72,7 @@ def keccak(data: bytes) -> bytes:
 
 
 class Unit(int):
-    """A whole number of one kind; sums and comparisons of unlike kinds raise :class:`BadUnit`."""
+    """A whole number of one kind; sums and differences of unlike kinds raise :class:`BadUnit`."""
 
     __slots__ = ()
     low = 0
@@ -81,7 +82,8 @@ class Unit(int):
         if isinstance(value, bool) or not isinstance(value, int):
             raise BadUnit(f"a {cls.__name__} is a whole number, not {type(value).__name__}", value=value)
         if value < cls.low or (cls.high is not None and value > cls.high):
-            raise BadUnit(f"{value} is outside the range of a {cls.__name__}", value=int(value))
+            shown = value if value.bit_length() <= 256 else f"a number of {value.bit_length()} bits"
+            raise BadUnit(f"{shown} is outside the range of a {cls.__name__}", value=shown)
         return int.__new__(cls, value)
 
     def _like(self, other: Any) -> int:
@@ -115,13 +117,13 @@ class Wad(Unit):
     @classmethod
     def parse(cls, text: str) -> Self:
         """``"12.5"`` to 12.5 * 10**18; refuses more than 18 decimals rather than round."""
-        try:
-            value = Decimal(text.strip().replace("_", "")) * WAD
-        except InvalidOperation as error:
-            raise BadUnit(f"{text!r} is not an amount", value=text, hint="write it as 12.5") from error
-        if not value.is_finite() or value != value.to_integral_value():
+        match = _AMOUNT.fullmatch(text.strip().replace("_", "")) if len(text) <= 120 else None
+        if match is None:
+            raise BadUnit(f"{text[:80]!r} is not an amount", value=text[:80], hint="write it as 12.5")
+        whole, rest = match[1], (match[2] or "").rstrip("0")
+        if len(rest) > 18:
             raise BadUnit(f"{text!r} has more than 18 decimals", value=text)
-        return cls(int(value))
+        return cls(int(whole) * WAD + int(rest.ljust(18, "0")))
 
     def format(self, places: int = 6) -> str:
         """The amount for people, in whole tokens, cut (not rounded) to ``places`` decimals."""
@@ -166,12 +168,15 @@ class Digest(bytes):
 
     def __new__(cls, value: bytes | str = bytes(32)) -> Self:
         if isinstance(value, str):
+            digits = value.removeprefix("0x")
             try:
-                value = bytes.fromhex(value.removeprefix("0x"))
-            except ValueError as error:
-                raise BadUnit("a digest is 64 hexadecimal digits", value=value) from error
+                value = bytes.fromhex(digits) if len(digits) == 64 else b""
+            except ValueError:
+                value = b""
+            if len(value) != 32:
+                raise BadUnit("a digest is 64 hexadecimal digits", value=digits[:80])
         if len(value) != 32:
-            raise BadUnit(f"a digest has 32 bytes, not {len(value)}", value=value.hex())
+            raise BadUnit(f"a digest has 32 bytes, not {len(value)}", value=value[:40].hex())
         return bytes.__new__(cls, value)
 
     def __str__(self) -> str:
