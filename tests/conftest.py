@@ -11,7 +11,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_s
 settings.register_profile(
     "ci",
     max_examples=25,
-    stateful_step_count=25,
+    stateful_step_count=40,
     derandomize=True,
     deadline=None,
     database=None,

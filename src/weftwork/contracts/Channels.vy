@@ -201,8 +201,7 @@ def claim(payer: address, receiver: address, cumulative: uint256, receipt: bytes
     """
     code: uint256 = 0
     amount: uint256 = 0
-    id: bytes32 = escrow._id(payer, receiver)
-    code, amount = self._claim(id, payer, receiver, cumulative, receipt, signature_)
+    code, amount = self._claim(escrow._id(payer, receiver), payer, receiver, cumulative, receipt, signature_)
     assert code != STALE, "channels: voucher is already claimed"
     assert code != EMPTY, "channels: channel is empty"
     assert code != FORGED, "channels: signature is not the payer's"

@@ -221,7 +221,16 @@ def transferWithAuthorization(
     @notice Transfer by `owner`'s signature, once for each of its nonces (ERC-3009); anyone may submit.
     """
     authorization._authorize(
-        authorization.TRANSFER_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
+        authorization.TRANSFER_WITH_AUTHORIZATION_TYPEHASH,
+        owner,
+        receiver,
+        amount,
+        validAfter,
+        validBefore,
+        nonce,
+        v,
+        r,
+        s,
     )
     self._transfer(owner, receiver, amount)
 
@@ -244,7 +253,16 @@ def receiveWithAuthorization(
     assert receiver == msg.sender, "token: caller is not the receiver"
 
     authorization._authorize(
-        authorization.RECEIVE_WITH_AUTHORIZATION_TYPEHASH, owner, receiver, amount, validAfter, validBefore, nonce, v, r, s
+        authorization.RECEIVE_WITH_AUTHORIZATION_TYPEHASH,
+        owner,
+        receiver,
+        amount,
+        validAfter,
+        validBefore,
+        nonce,
+        v,
+        r,
+        s,
     )
     self._transfer(owner, receiver, amount)
 
