@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from intent_grammar import encode, generate
+from intent_grammar import HELD_OUT_SEED, encode, generate
 
 if TYPE_CHECKING:
     import gguf
+    import numpy as np
 
 PAD, ASK, ANSWER, END = 0, 1, 2, 3
 SPECIAL = ["<|pad|>", "<|ask|>", "<|intent|>", "<|end|>"]
@@ -44,6 +46,22 @@ def load_tokenizer(path: Path) -> Any:
     return Tokenizer.from_file(str(path))
 
 
+def tokenizer_lines(count: int = 10_000) -> list[str]:
+    """Lines on which the exported tokenizer must agree with the training tokenizer: requests and answers."""
+    lines: list[str] = []
+    for text, intent in generate(HELD_OUT_SEED + 1, count // 2):
+        lines += [text, encode(intent)]
+    return lines
+
+
+def token_digest(rows: Iterable[list[int]]) -> str:
+    """One digest over the ids of many lines."""
+    digest = hashlib.sha256()
+    for ids in rows:
+        digest.update((" ".join(map(str, ids)) + "\n").encode())
+    return digest.hexdigest()
+
+
 def prompt_ids(tokenizer: Any, text: str) -> list[int]:
     """Ids of a question as the chat template frames it."""
     return [ASK, *tokenizer.encode(text, add_special_tokens=False).ids, ANSWER]
@@ -58,6 +76,7 @@ def write_gguf(path: Path, state: dict[str, Any], shape: dict[str, int], tokeniz
                kind: str = "Q8_0") -> None:  # fmt: skip
     """Write weights and tokenizer as one GGUF file; matrices are quantised as ``kind``, norms stay float32."""
     import gguf
+    import numpy as np
 
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name(name)

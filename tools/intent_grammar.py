@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import intent_brief
 import intent_earn
 import intent_noise
 import intent_none
@@ -53,6 +54,8 @@ MAKERS: dict[str, tuple[Maker, float]] = {
     "buy_work": (intent_work.buy_work, 1.4),
 }
 NONE_WEIGHT = 2.6
+BRIEF = 0.035
+"""Share of the requests that are written as notes."""
 _NAMES = list(MAKERS)
 _WEIGHTS = [weight for _, weight in MAKERS.values()]
 
@@ -69,10 +72,10 @@ def sentence(rng: random.Random) -> tuple[str, dict[str, str]]:
         return _none(s, rng), {"intent": "none"}
     maker = MAKERS[rng.choices(_NAMES, _WEIGHTS)[0]][0]
     while True:
-        form, text, raw = maker(s)
         try:
+            form, text, raw = intent_brief.brief(s, maker) if s.chance(BRIEF) else maker(s)
             intent = check_intent(raw).to_json()
-        except BadIntent:
+        except (BadIntent, ValueError):
             continue
         return intent_noise.finish(s, intent_noise.wrap(s, form, text)), intent
 

@@ -46,15 +46,48 @@ def ask(server: Any, text: str, schema: bool = True) -> tuple[str, int]:
     return answer["choices"][0]["message"]["content"], answer["usage"]["completion_tokens"]
 
 
+def tokenize(server: Any, lines: list[str]) -> list[list[int]]:
+    """The exported tokenizer's ids of each line."""
+    import urllib.request
+
+    mark = 2
+    rows: list[list[int]] = []
+    for start in range(0, len(lines), 500):
+        mixed: list[str | int] = []
+        for line in lines[start : start + 500]:
+            mixed += [line, mark]
+        body = json.dumps({"content": mixed, "parse_special": False}).encode()
+        url = f"{server.listening_address}/tokenize"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            ids = json.load(answer)["tokens"]
+        row: list[int] = []
+        for token in ids:
+            if token == mark:
+                rows.append(row)
+                row = []
+            else:
+                row.append(token)
+    return rows
+
+
 def main() -> None:
     """Judge one file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--lines", type=Path, default=None)
     parser.add_argument("--held-out", type=int, default=0)
+    parser.add_argument("--tokens", action="store_true", help="print the digest of the tokenizer's ids on 10,000 lines")
     parser.add_argument("--no-schema", action="store_true")
     parser.add_argument("--show", action="store_true", help="print the wrong answers to stderr")
     args = parser.parse_args()
+    if args.tokens:
+        from intent_export import token_digest, tokenizer_lines
+
+        lines = tokenizer_lines()
+        print(json.dumps({"lines": len(lines), "sha256_of_ids": token_digest(tokenize(open_server(args.model), lines))}))
+        sys.stdout.flush()
+        os._exit(0)
     if args.lines:
         rows = [json.loads(line) for line in args.lines.read_text().splitlines()]
         pairs = [(row["text"], row["intent"]) for row in rows]

@@ -71,6 +71,17 @@ class Slots:
         v = w.value(self.rng, scale)
         return w.written(v, self.rng, words), w.plain(v)
 
+    def corrected(self, v: Decimal, scale: str) -> str:
+        """A number as written, now and then after a slip: ``50, no wait, 60``."""
+        text = w.written(v, self.rng)
+        if self.chance(0.012):
+            wrong = w.value(self.rng, scale)
+            if wrong != v:
+                slip = "{a}[, no wait,|, no,|... no,|, i mean|... i mean|, sorry,|, make that|... make that|, or rather|, wait no,| (sorry,|, oops,|, correction,| er|, actually] {b}"
+                text = self.x(slip, a=w.written(wrong, self.rng), b=text)
+                text += ")" if " (" in text else ""
+        return text
+
     def percent(self, sign: bool = True) -> tuple[str, str]:
         """A percentage, as written with its unit, and its digits."""
         v = w.value(self.rng, "percent")
@@ -99,7 +110,7 @@ class Slots:
     def fiat(self, scale: str = "cash", code: str = "") -> tuple[str, str, str]:
         """``(written, amount, currency)`` of a sum of money."""
         rng = self.rng
-        code = code or rng.choice(["USD"] * 9 + ["EUR", "EUR", "GBP", "JPY"])
+        code = code or rng.choice(["USD"] * 18 + ["EUR"] * 4 + ["GBP"] * 2 + list(w.FIAT)[3:])
         sign, singular, plural = w.FIAT[code]
         v = w.value(rng, scale)
         if code == "USD" and self.chance(0.03):
@@ -117,8 +128,8 @@ class Slots:
             if k == 1:
                 head = rng.choice(["a", "one", protect("1"), "a cool"])
             return head + rng.choice([" grand", " grand", " grand", " large"]), w.plain(v), code
-        n = w.written(v, rng)
-        if n[0] == "\x01" and "grand" not in n and self.chance(0.55):
+        n = self.corrected(v, scale)
+        if n[0] == "\x01" and "grand" not in n and "\x02 " not in n and self.chance(0.55):
             if code == "USD" and self.chance(0.05):
                 return "US" + protect("$") + n, w.plain(v), code
             return (protect(sign) + n if self.chance(0.88) else n + protect(sign)), w.plain(v), code
@@ -163,9 +174,9 @@ class Slots:
             return self.x(fraction + " [a|an|one] {t}", t=text), {"amount": amount, "token": symbol}
         if v == 1 and self.chance(0.4):
             return self.x("[a|an|one|a single|one whole] {t}", t=text), {"amount": "1", "token": symbol}
-        n = w.written(v, rng)
+        n = self.corrected(v, "token")
         pick = rng.random()
-        if n[0] == "\x01":
+        if n[0] == "\x01" and "\x02" == n[-1] and n.count("\x01") == 1:
             if pick < 0.07 and text.strip("\x01\x02").isalpha() and text.strip("\x01\x02").upper() == symbol:
                 return n + text, {"amount": amount, "token": symbol}
             if pick < 0.1 and text.strip("\x01\x02").isupper():
@@ -209,12 +220,19 @@ class Slots:
         if pick < 0.42:
             name = self.cased(w.person(rng))
             text = protect(name)
-            if self.chance(0.06):
-                text = self.x("[my friend|my buddy|my sister|my cousin|my colleague|our|my mate|good old|my boss] ") + text
+            if self.chance(0.1):
+                lead = "[my friend|my buddy|my sister|my brother|my cousin|my colleague|our|my mate|good old|my boss|my uncle|my neighbor|"
+                text = self.x(lead + "my landlord|our accountant|my pal|my roommate|my dear friend|my coworker|my aunt|a guy named|my dentist] ") + text
             elif self.chance(0.05):
                 text += self.x("['s wallet|'s address|'s account| from work| over at the office]")
             return text, name
-        if pick < 0.52:
+        if pick < 0.46:
+            name = self.cased(rng.choice(w.COMPANY))
+            name = name.title() if self.style == "normal" and self.chance(0.5) and not name.startswith("the ") else name
+            lead = "the " if name.lower().startswith("the ") else ""
+            bare = name[len(lead):]
+            return lead + protect(bare), bare
+        if pick < 0.54:
             name = self.cased(rng.choice(w.ROLES))
             return self.x("[my|my|my|my|the|our] ") + protect(name), name
         if pick < 0.7:
@@ -298,6 +316,14 @@ class Slots:
     def day(self) -> tuple[str, str]:
         """A day with its preposition: ``on friday``, ``tomorrow``, ``on the 3rd of may``, ``on 2027-03-04``."""
         rng, pick = self.rng, self.rng.random()
+        if self.chance(0.1):
+            if self.chance(0.3):
+                unit = rng.choice(["week", "month", "year"])
+                return f"next {unit}", f"in 1 {unit}"
+            if self.chance(0.12):
+                return "the day after tomorrow", "in 2 days"
+            text, span = self.duration("days days weeks months hours")
+            return self.x("[in {d}|in {d}|in {d}|{d} from now|after {d}]", d=text), "in " + span
         if pick < 0.25:
             return self.x("tomorrow[| morning| evening| night|]"), "tomorrow"
         if pick < 0.3:
@@ -317,6 +343,8 @@ class Slots:
 
     def until_day(self) -> tuple[str, str]:
         text, day = self.day()
+        while text.startswith(("in ", "after ")) or "from now" in text:
+            text, day = self.day()
         for lead in ("on ", "this coming ", "this ", "come "):
             if text.startswith(lead):
                 text = text[len(lead):]
@@ -347,7 +375,17 @@ class Slots:
         return self.rng.choice(short[unit]) if unit in short and self.chance(0.07) else unit
 
     def every(self) -> tuple[str, dict[str, str]]:
-        """A schedule: ``every`` is a unit or a count of units, ``on`` the weekday or the day of the month."""
+        """A schedule: ``every`` is a unit or a count of units, ``on`` the weekday or the day; an hour is not kept."""
+        text, when = self._every()
+        if self.chance(0.035) and when["every"] != "hour" and not text.startswith(("a ", "per ", "an ")):
+            text += self.x(" [at {h}|at {h}|around {h}|at noon|at midnight|at {h} sharp|in the morning|in the evening]", h=self._clock())
+        return text, when
+
+    def _clock(self) -> str:
+        hour, mark = self.rng.randint(1, 12), self.rng.choice(["am", "pm", " am", " pm", ":00", ":30", "pm", "am", " o'clock"])
+        return protect(f"{hour}{mark}")
+
+    def _every(self) -> tuple[str, dict[str, str]]:
         rng, pick = self.rng, self.rng.random()
         if pick < 0.27:
             text, day = self.weekday()

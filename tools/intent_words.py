@@ -72,10 +72,28 @@ FIAT: dict[str, tuple[str, list[str], list[str]]] = {
     "EUR": ("€", ["euro", "EUR"], ["euros", "euros", "euro", "eur", "EUR"]),
     "GBP": ("£", ["pound", "GBP"], ["pounds", "quid", "gbp", "GBP", "pounds sterling"]),
     "JPY": ("¥", ["yen"], ["yen", "JPY"]),
+    "CHF": ("CHF ", ["franc"], ["francs", "swiss francs", "CHF"]),
+    "CAD": ("C$", ["canadian dollar"], ["canadian dollars", "CAD", "cad"]),
+    "AUD": ("A$", ["australian dollar"], ["australian dollars", "aussie dollars", "AUD"]),
+    "INR": ("₹", ["rupee"], ["rupees", "INR", "indian rupees"]),
+    "BRL": ("R$", ["real"], ["reais", "BRL", "brazilian reais"]),
+    "MXN": ("MX$", ["peso"], ["pesos", "mexican pesos", "MXN"]),
+    "CNY": ("CN¥", ["yuan"], ["yuan", "CNY", "renminbi"]),
+    "KRW": ("₩", ["won"], ["won", "korean won", "KRW"]),
 }  # fmt: skip
 
 FIRST = ["rita", "bob", "alice", "carol", "dave", "mallory", "trent", "peggy", "maria", "juan", "pedro", "lucia", "mateo", "sofia", "diego", "carmen", "pablo", "elena", "marta", "ivan", "olga", "dmitri", "natasha", "sergei", "anya", "boris", "yuki", "hiro", "kenji", "sakura", "aiko", "haruto", "mei", "wei", "ling", "jun", "xiu", "chen", "li", "ming", "hui", "fang", "priya", "arjun", "rahul", "anita", "deepak", "sanjay", "kavya", "rohan", "meera", "vikram", "amir", "layla", "omar", "fatima", "hassan", "yusuf", "zainab", "ali", "noor", "samir", "aisha", "tariq", "kwame", "ama", "kofi", "efua", "chidi", "ngozi", "emeka", "amara", "tunde", "folake", "zuri", "jabari", "nia", "malik", "oluwaseun", "thandi", "sipho", "john", "mary", "james", "patricia", "robert", "jennifer", "michael", "linda", "william", "elizabeth", "david", "barbara", "richard", "susan", "joseph", "jessica", "thomas", "sarah", "charles", "karen", "christopher", "lisa", "daniel", "nancy", "matthew", "betty", "anthony", "sandra", "mark", "ashley", "donald", "emily", "steven", "donna", "paul", "kimberly", "andrew", "michelle", "joshua", "kenneth", "amanda", "kevin", "melissa", "brian", "deborah", "george", "stephanie", "edward", "laura", "ronald", "rebecca", "tim", "jason", "sharon", "jeff", "cynthia", "ryan", "kathleen", "jacob", "amy", "gary", "shirley", "nick", "angela", "eric", "anna", "jon", "brenda", "stephen", "pam", "larry", "emma", "justin", "nicole", "scott", "helen", "brandon", "sam", "ben", "samantha", "greg", "katherine", "frank", "christine", "alex", "debra", "ray", "rachel", "pat", "catherine", "jack", "janet", "dennis", "ruth", "jerry", "heather", "tyler", "diane", "aaron", "olivia", "jose", "julia", "adam", "joyce", "henry", "victoria", "nathan", "kelly", "doug", "joan", "zach", "evelyn", "peter", "lauren", "kyle", "judith", "walter", "christina", "ethan", "andrea", "jeremy", "megan", "harold", "cheryl", "keith", "jacqueline", "christian", "hannah", "roger", "martha", "noah", "gloria", "gerald", "teresa", "carl", "ann", "terry", "sara", "sean", "madison", "austin", "arthur", "kathryn", "noel", "lawrence", "jordan", "jesse", "jean", "dylan", "bryan", "joe", "gabriel", "bruce", "billy", "bea", "sal", "gus", "moe", "ike", "liv", "una", "ada", "ida", "otto", "hugo", "felix", "oscar", "leo", "max", "finn", "lars", "sven", "ingrid", "astrid", "bjorn", "freya", "nils", "greta", "klaus", "heidi", "jurgen", "uwe", "anke", "pierre", "claire", "luc", "amelie", "jacques", "chloe", "antoine", "manon", "giulia", "marco", "luca", "chiara", "paolo", "francesca", "matteo", "bianca", "joao", "ana", "tiago", "ines", "rui", "beatriz", "thiago", "larissa", "bruno", "camila", "zeynep", "mehmet", "ayse", "emre", "elif", "can", "deniz", "ahmet", "leila", "dariush", "shirin", "reza", "parisa", "minh", "linh", "tuan", "thao", "nguyen", "bao", "somchai", "malee", "siti", "budi", "dewi", "putu", "aroha", "tane", "moana", "hemi", "kiri", "niamh", "siobhan", "aoife", "cian", "declan", "fiona", "ewan", "isla", "rhys", "gwen", "bronwyn", "owen", "zoe", "eleni", "nikos", "yannis", "sofia", "kostas", "zofia", "piotr", "kasia", "marek", "jana", "pavel", "eszter", "laszlo", "andrei", "ioana", "mihai", "vesna", "goran", "mira", "luka", "petra", "tomas", "eva", "katya", "misha", "lena", "vera", "zara", "theo", "iris", "nora", "ruby"]
 LAST = ["lopez", "garcia", "smith", "jones", "patel", "singh", "kim", "park", "nguyen", "tanaka", "sato", "muller", "schmidt", "rossi", "silva", "santos", "ivanov", "kowalski", "okafor", "mensah", "diallo", "haddad", "cohen", "levy", "murphy", "kelly", "brown", "wilson", "taylor", "clark", "lewis", "young", "king", "wright", "hill", "green", "baker"]
+ACCENTED = """
+José Zoë François Chloé André Renée Siân Jürgen Björn Søren Åsa Łukasz Małgorzata Ömer Şeyma Çağla Ángel Íñigo Núria Ñusta
+Dvořák Jiří Žofie Élodie Gaël Noël Thérèse Müller Günther Ünal Đorđe Ștefan Bálint Göran Kärt Mäkinen Ólafur Þóra
+""".split()
+COMPANY = """
+netflix|spotify|the red cross|acme corp|the electric company|con edison|verizon|comcast|the water company|unicef|wikipedia
+state farm|the insurance company|amazon|github|the tax office|the university|the hospital|doctors without borders|city hall
+green valley farm|joe's diner|blue bottle|the bookshop|the coffee shop|the bakery|the butcher|planet fitness|the phone company
+hello fresh|the new york times|the internet provider|the school|the kindergarten|the charity|the animal shelter|hetzner
+""".replace("\n", "|").strip("|").split("|")
 ROLES = """
 landlord|mom|mum|dad|sister|brother|boss|roommate|flatmate|gym|cleaner|savings account|savings wallet|cold wallet
 hardware wallet|ledger|plumber|dentist|accountant|babysitter|tutor|treasury|payroll|dao|nanny|gardener|lawyer|wife
@@ -93,6 +111,11 @@ _VOWS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "ou", "ie
 _ENDS = ["n", "r", "l", "s", "t", "x", "k", "m", "nd", "rt", "ck", "ll", "ss", "ng", "th", "z"]
 
 
+_TAKEN = set("the she they you that this then than them those there what when who why how all any are has have had can could "
+             "not now new not one six ten two too did does done day mine more most max pay buy sell send swap stake lend "
+             "loan shall she here her him his our out own per yes for from with max min half coin coins some".split())  # fmt: skip
+
+
 def synth(rng: random.Random, syllables: int = 0) -> str:
     """A pronounceable name that is probably new."""
     out = ""
@@ -102,7 +125,9 @@ def synth(rng: random.Random, syllables: int = 0) -> str:
         out += rng.choice(_VOWS)
         if rng.random() < 0.3:
             out += rng.choice(_ENDS)
-    return out if len(out) > 2 else out + rng.choice(_ENDS)
+    if len(out) < 3 or out in _TAKEN:
+        out += rng.choice(_VOWS) + rng.choice(_ENDS)
+    return out
 
 
 def address(rng: random.Random) -> str:
@@ -151,6 +176,21 @@ def ens(rng: random.Random) -> str:
 def person(rng: random.Random, lower: bool = False) -> str:
     """A name as people write it: lower case half of the time."""
     pick = rng.random()
+    if pick < 0.025:
+        name = rng.choice(ACCENTED)
+        return name.lower() if lower or rng.random() < 0.3 else name
+    if pick < 0.05:
+        title = rng.choice(["Dr.", "Mr.", "Mrs.", "Ms.", "Prof.", "Dr", "Mr", "Mrs", "Aunt", "Uncle", "Grandma", "Coach", "Sir"])
+        name = f"{title} {(rng.choice(LAST) if rng.random() < 0.5 else synth(rng, 2)).capitalize()}"
+        return name.lower() if rng.random() < 0.3 else name
+    if pick < 0.06:
+        return f"{rng.choice('ABCDEFGHJKLMNPRST')}. {synth(rng, 2).capitalize()}"
+    if pick < 0.075:
+        base = rng.choice(["O'", "D'", "Mc", "Mac", "Van ", "De ", "Al-"]) + synth(rng, 2).capitalize()
+        return base.lower() if rng.random() < 0.3 else base
+    if pick < 0.09:
+        base = rng.choice(FIRST).capitalize() + "-" + rng.choice(FIRST).capitalize()
+        return base.lower() if rng.random() < 0.3 else base
     name = rng.choice(FIRST) if pick < 0.45 else synth(rng)
     name = name if lower or rng.random() < 0.42 else name.capitalize()
     if rng.random() < 0.07:
@@ -297,6 +337,8 @@ def written(v: Decimal, rng: random.Random, words: float = 0.25) -> str:
             n = int(v)
             if n <= 20 or (n < 100 and rng.random() < 0.8) or (n < 10000 and len(str(n).rstrip("0")) <= 3):
                 forms += [spell(n, rng)] * 3
+                if 100 <= n < 200 and forms[-1].startswith("a hundred") and rng.random() < 0.2:
+                    forms += [forms[-1][2:]]
             elif n >= 1000 and len(str(n).rstrip("0")) <= 3:
                 forms += [spell(n, rng)] * 2
             elif n < 10000 and rng.random() < 0.3:
@@ -320,6 +362,8 @@ def written(v: Decimal, rng: random.Random, words: float = 0.25) -> str:
             i, frac = int(v), text.split(".")[1]
             if frac == "5":
                 forms += [f"{spell(i, rng)} and a half"] * 2 if i else []
+                if 0 < i < 100:
+                    forms += [f"{i} and a half", f"{i} 1/2"]
                 if i == 1:
                     forms += ["one and a half", "1 and a half"]
             if frac == "25" and 0 < i < 20:

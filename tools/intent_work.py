@@ -140,10 +140,43 @@ def _agent(s: Slots) -> Line:
 KEYS = ("intent", "work", "quantity", "unit", "model", "for", "max_price", "quote", "per")
 
 
+def _by_model(s: Slots) -> Line:
+    """Work named by its verb: train a model for so long, make so many images."""
+    model, name = _model(s, MODELS)
+    kind = s.rng.randrange(4)
+    if kind == 0:
+        unit = s.rng.choice(["hours", "epochs", "steps"])
+        n, digits = s.number("count")
+        text = s.x("[train|fine-tune|finetune|fine tune|retrain] {m} for {n} {u}", m=model, n=n, u=unit if digits != "1" else unit[:-1])
+        out = {"intent": "buy_work", "work": "training", "quantity": digits, "unit": unit, "model": name}
+    elif kind == 1:
+        n, digits = s.number("count")
+        text = s.x("[generate|make|create|make me|generate me|draw|order|buy] {n} [images|pictures|pics|images] [with|using|from] {m}", m=model, n=n)
+        out = {"intent": "buy_work", "work": "inference", "quantity": digits, "unit": "images", "model": name}
+    elif kind == 2:
+        n, digits = s.number("count")
+        text = s.x("[query|call|prompt|run] {m} {n} times", m=model, n=n) if digits != "1" else s.x("[query|call|prompt] {m} once", m=model)
+        out = {"intent": "buy_work", "work": "inference", "quantity": digits, "unit": "requests", "model": name}
+    else:
+        n, digits = s.number("count")
+        thing = s.x("[my animation|my scene|my movie|my short film|an animation|the trailer|my video|the intro|a clip]")
+        text = s.x("render {t}[, {n} frames| of {n} frames|, all {n} frames|, it has {n} frames| ({n} frames)][| in {m}| with {m}]", t=thing, n=n, m=(tool := protect(s.cased(s.rng.choice(["blender", "cycles", "octane", "mitsuba"])))))
+        out = {"intent": "buy_work", "work": "render", "quantity": digits, "unit": "frames"}
+        if tool in text:
+            out["model"] = tool.strip("\x01\x02")
+        if digits == "1":
+            text = text.replace("frames", "frame")
+    if s.chance(0.5):
+        text += _price(s, out, [], 1.0)
+    return "verb", text, out
+
+
 def buy_work(s: Slots) -> Line:
     """Hire machines, models, data or agents."""
     pick = s.rng.random()
-    if pick < 0.34:
+    if s.chance(0.09):
+        form, text, out = _by_model(s)
+    elif pick < 0.34:
         form, text, out = _gpu(s)
     elif pick < 0.46:
         form, text, out = _simple(s, "render", "frames", [("frame", "frames"), ("frame", "frames"), ("frame of animation", "frames of animation"), ("frame of my scene", "frames of my scene")],

@@ -25,6 +25,8 @@ from intent_grammar import HELD_OUT_SEED, VERSION, encode, generate
 from intent_model import Muon, Network, Shape
 
 QUESTION_LOSS = 0.1
+SMOOTHING = 0.99
+"""Decay of the running mean of the weights; the mean is what is exported."""
 
 
 class Stream:
@@ -158,10 +160,16 @@ def work(rank: int, args: argparse.Namespace) -> None:
         network.load_state_dict(torch.load(args.start)["network"])
         stream.chunk = 100_000
 
+    weights = list(network.parameters())
+    smooth = [p.detach().clone() for p in weights]
+    if args.resume and state.exists() and "smooth" in saved:
+        smooth = list(saved["smooth"].values())
+
     def save(name: str) -> None:
         if rank:
             return
-        torch.save({"network": network.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
+        named = dict(zip((name_ for name_, _ in network.named_parameters()), smooth, strict=True))
+        torch.save({"network": network.state_dict(), "smooth": named, "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
                     "chunk": stream.chunk, "shape": shape.as_dict(), "seed": args.seed, "version": VERSION,
                     "seconds": round(time.time() - began)}, args.out / "tmp.pt")  # fmt: skip
         (args.out / "tmp.pt").replace(args.out / name)
@@ -187,6 +195,8 @@ def work(rank: int, args: argparse.Namespace) -> None:
         for p in network.parameters():
             p.grad = None
         step += 1
+        with torch.no_grad():
+            torch._foreach_lerp_(smooth, weights, 1 - min(SMOOTHING, step / (step + 10)))
         seen += ids.numel() * args.workers
         now = float(loss.detach()[answer].mean())
         mean = now if math.isclose(mean, 0.0) else 0.97 * mean + 0.03 * now

@@ -18,9 +18,10 @@ NONE: Final = "none"
 MAX_REQUEST: Final = 600
 """Longest request in characters; the model's context holds no more."""
 
-_NUMBER = r"(0|[1-9][0-9]*)(\.[0-9]+)?"
+_NUMBER = r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?"
 _WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MONTH_DAY = "[1-9]|[12][0-9]|3[01]"
+_SPAN = "[1-9][0-9]{0,3} (minute|hour|day|week|month|year)s?"
 _YEAR_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 TYPES: Final[dict[str, dict[str, Any]]] = {
@@ -28,17 +29,17 @@ TYPES: Final[dict[str, dict[str, Any]]] = {
     "allowance": {"type": "string", "pattern": f"^(unlimited|all|{_NUMBER}%?)$", "description": "an amount, or unlimited"},
     "number": {"type": "string", "pattern": f"^{_NUMBER}$", "description": "plain decimal digits"},
     "percent": {"type": "string", "pattern": f"^{_NUMBER}$", "description": "percent, without the sign"},
-    "count": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "a whole number"},
+    "count": {"type": "string", "pattern": "^[1-9][0-9]{0,5}$", "description": "a whole number"},
     "token": {"type": "string", "pattern": "^[A-Z][A-Z0-9]{0,15}$", "description": "symbol or currency code, upper case"},
     "name": {"type": "string", "description": "a name, domain, @handle or 0x address, exactly as written"},
     "day": {
         "type": "string",
-        "pattern": f"^(today|tomorrow|{_WEEKDAY}|{_MONTH_DAY}|(20[0-9][0-9]-)?{_YEAR_DAY})$",
-        "description": "today, tomorrow, a weekday, a day of the month, MM-DD or YYYY-MM-DD",
+        "pattern": f"^(today|tomorrow|{_WEEKDAY}|{_MONTH_DAY}|(20[0-9][0-9]-)?{_YEAR_DAY}|in {_SPAN})$",
+        "description": "today, tomorrow, a weekday, a day of the month, MM-DD, YYYY-MM-DD, or in 3 days",
     },
     "every": {
         "type": "string",
-        "pattern": "^(hour|day|weekday|week|month|year|[1-9][0-9]* (hours|days|weeks|months|years))$",
+        "pattern": "^(hour|day|weekday|week|month|year|[1-9][0-9]{0,2} (hours|days|weeks|months|years))$",
         "description": "hour, day, weekday (Monday to Friday), week, month, year, or a count of them",
     },
     "day_in": {
@@ -48,7 +49,7 @@ TYPES: Final[dict[str, dict[str, Any]]] = {
     },
     "span": {
         "type": "string",
-        "pattern": "^[1-9][0-9]* (minute|hour|day|week|month|year)s?$",
+        "pattern": f"^{_SPAN}$",
         "description": "a length of time",
     },
     "work": {"enum": ["gpu", "cpu", "storage", "render", "inference", "training", "dataset", "agent"]},
