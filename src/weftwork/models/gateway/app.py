@@ -40,11 +40,14 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one gateway is run: fee on top of miners' prices (bps), routing, waiting, bounds of calls and
-    bodies.
+    """How one gateway is run: fee on top of miners' prices (bps), routing, waiting, bounds of calls.
+
+    ``durable`` answers only when the receipt is on disk; without it a crash may forget the last few
+    milliseconds of records and usage, and what is owed comes back from the miners.
     """
 
     fee_bps: int = 0
+    durable: bool = False
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)
     calls: Limits = field(default_factory=Limits)
@@ -100,6 +103,7 @@ class Gateway:
         self.relay = Relay(self.broker, self.directory, self.setting.policy, rng or Random())
         self._now = now
         self._admin = admin
+        self._serving = False
         self.app = App(
             "gateway",
             limits=self.setting.wire,
@@ -127,12 +131,23 @@ class Gateway:
         if self.hop is not None:
             app.get("/v1/channel/{payer}")(self.hop.show)
             app.post("/v1/voucher")(self.hop.take)
+        app.on_start(self.resume)
         app.on_stop(self.close)
         app.metrics.gauge("gateway_miners", lambda: len(self.directory.seats()))
 
     def update(self, seats: Iterable[Seat]) -> None:
-        """Replaces the miners that this gateway knows; see :meth:`Directory.update`."""
-        self.directory.update(seats)
+        """Replaces the miners that this gateway knows, and asks new ones what it owes them from before."""
+        for seat in self.directory.update(seats):
+            if self._serving:
+                self.broker.spawn(self.broker.resume(seat))
+
+    async def resume(self) -> None:
+        """Asks every miner what it holds, as after a crash; runs by itself when the gateway starts to
+        serve.
+        """
+        self._serving = True
+        for seat in self.directory.seats():
+            self.broker.spawn(self.broker.resume(seat))
 
     async def close(self) -> None:
         """Pays what is owed, then closes the connections to miners."""
@@ -180,6 +195,7 @@ class Gateway:
 
     async def _answer(self, request: HttpRequest, trip: Trip, own: ClientAsker | None) -> Any:
         call = trip.call
+        flushed = self.store.flushed if self.setting.durable else None
         if call.policy == "best":
             work, _ = await best(self.relay, trip, self.judge)
         else:
@@ -191,6 +207,9 @@ class Gateway:
         headers = {"x-weft-thread": thread}
         if own is not None:
             headers.update(self._receipt_headers(own, trip.bill, work))
+        if flushed is not None:
+            trip.bill.close()
+            await flushed()
         if call.stream:
             return EventStream(self._replay(call, thread, work), headers)
         if call.kind == "embedding":
@@ -311,7 +330,7 @@ class Gateway:
             "wallet": self.account.address,
             "fee_bps": self.setting.fee_bps,
             "chain_id": self.domains.chain_id,
-            "models": sorted(self.directory.models()),
+            "models": {seat.model: seat.subnet for seat in self.directory.seats()},
             "own_key": self.hop is not None,
             "credit": None if self.hop is None else str(self.hop.credit),
         }

@@ -27,6 +27,8 @@ from weftwork.store import Store
 from weftwork.units import Digest, keccak
 from weftwork.wire.client import Client, Reply
 
+_REMEMBERED = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -78,6 +80,7 @@ class Broker:
         self._clock = clock
         self._entropy = entropy
         self._life = int(patience.answer) + 60
+        self._booked: dict[Digest, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flushes: dict[str, asyncio.TimerHandle] = {}
 
@@ -223,9 +226,12 @@ class Broker:
         """Records a proven receipt, and that it is owed; the voucher rides on the next request, or soon
         alone.
         """
-        self.store.add(receipt)
-        if seat.purse is None:
+        name = self.store.add(receipt)
+        if seat.purse is None or name in self._booked:
             return
+        self._booked[name] = None
+        if len(self._booked) > _REMEMBERED:
+            del self._booked[next(iter(self._booked))]
         seat.purse.accept(receipt)
         if seat.endpoint not in self._flushes:
             loop = asyncio.get_running_loop()
@@ -247,6 +253,45 @@ class Broker:
             if reply.status == 200 and seat.purse is not None:
                 seat.purse.acknowledge(voucher.record.cumulative)
 
+    async def resume(self, seat: Seat) -> int:
+        """Goes on, after a crash of either side, from what the miner holds; what it adds to what is owed,
+        in wad.
+
+        The highest voucher counts if this gateway signed it; a receipt that is not known here counts if the
+        miner shows this gateway's own signed request for it.
+        """
+        purse = seat.purse
+        if purse is None:
+            return 0
+        reply = await self.client.get_json(
+            f"{seat.endpoint}/v1/channel/{self.account.address}", timeout=self.patience.settle
+        )
+        if reply.status != 200 or not isinstance(reply.body, dict):
+            raise refusal_of(seat, reply.status, reply.body)
+        highest = reply.body.get("highest")
+        purse.resume(Signed.from_json(highest) if highest else None)
+        requests = {}
+        for held in _rows(reply.body, "requests"):
+            request = Signed.from_json(held)
+            if isinstance(request.record, Request) and request.record.requester == self.account.address:
+                requests[request.record.id] = request
+        added = 0
+        for held in _rows(reply.body, "unpaid"):
+            receipt = Signed.from_json(held)
+            record = receipt.record
+            if not isinstance(record, Receipt) or record.id in self._booked or self.store.has(record.id):
+                continue
+            asked = requests.get(record.request)
+            if asked is None or record.worker != seat.wallet or record.price > asked.record.max_price:
+                continue
+            asked.require_signer(self._domain, self.account.address)
+            receipt.require_signer(self._domain, seat.wallet)
+            self.store.add(asked)
+            before = purse.due
+            self.book(seat, receipt)
+            added += purse.due - before
+        return added
+
     async def cancel(self, ask: Ask) -> None:
         """Takes a request back; if its receipt was signed already, that is proven, booked and paid."""
         with contextlib.suppress(WeftError):
@@ -258,7 +303,12 @@ class Broker:
 
     def spawn(self, work: Any) -> None:
         """Runs a coroutine beside the calls; :meth:`close` waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
+
+        async def run() -> None:
+            with contextlib.suppress(WeftError):
+                await work
+
+        task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -268,6 +318,11 @@ class Broker:
             timer.cancel()
         self._flushes.clear()
         await asyncio.gather(*self._tasks, *(self.pay(seat) for seat in seats), return_exceptions=True)
+
+
+def _rows(body: dict[str, Any], name: str) -> list[Any]:
+    found = body.get(name)
+    return found[:1024] if isinstance(found, list) else []
 
 
 def _event_object(ask: Ask, data: str) -> dict[str, Any] | None:

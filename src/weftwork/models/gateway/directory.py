@@ -72,9 +72,9 @@ class Directory:
         self._seen: dict[str, int] = {}
         self._wheels: dict[str, tuple[float, Wheel[Seat]]] = {}
 
-    def update(self, found: Iterable[Seat]) -> None:
-        """Replaces what is served by ``found``; a miner known before keeps its standing, purse and public
-        key.
+    def update(self, found: Iterable[Seat]) -> list[Seat]:
+        """Replaces what is served; a miner known before keeps its standing, purse and key. Returns the new
+        ones.
         """
         seats: dict[tuple[int, str], Seat] = {}
         for seat in found:
@@ -88,8 +88,10 @@ class Directory:
         for seat in seats.values():
             models.setdefault(seat.model, []).append(seat)
             self._seen.setdefault(seat.model, int(self._now()))
+        new = [seat for key, seat in seats.items() if key not in self._seats]
         self._seats, self._models = seats, models
         self._wheels.clear()
+        return new
 
     def seats(self, model: str | None = None) -> list[Seat]:
         """The miners of one model, or all."""

@@ -182,3 +182,5 @@ class Relay:
         """Lets a miner rest after an error of its own; a complaint about the call is none."""
         if not isinstance(error, BadParameter):
             self.directory.settle(seat, None)
+            if error.value == "refused.unpaid":
+                self.broker.spawn(self.broker.resume(seat))
