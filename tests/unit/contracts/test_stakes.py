@@ -1,0 +1,193 @@
+"""Stakers back agents: shares, delegation with take, unbonding, collateral, and what Stakes refuses."""
+
+from __future__ import annotations
+
+import pytest
+from harness.world import UNBONDING, WAD, World
+
+from weftwork.spec.stake import MIN_SHARES
+
+
+@pytest.fixture(scope="module")
+def backed():
+    """A validator with 100 of its own and a delegator with money."""
+    world = World()
+    world.alice = world.join("alice", 100 * WAD)
+    world.dan = world.fund(world.vm.account("dan"), 1_000 * WAD)
+    world.reward = world.vm.account("epochs")
+    stakes = world.vm.deploy("Stakes", world.token, world.identity, UNBONDING, 50)
+    stakes.bind(world.subnets, world.reward)
+    world.stakes = stakes
+    for account in (world.alice.account, world.dan, world.reward, world.founder):
+        world.token.approve(stakes, 2**256 - 1, sender=account)
+    stakes.stake(world.subnet, world.alice.agent, 100 * WAD, sender=world.alice.account)
+    return world
+
+
+@pytest.fixture
+def world(backed):
+    point = backed.vm.snapshot()
+    yield backed
+    backed.vm.restore(point)
+
+
+def reward(world, amount):
+    world.token.transfer(world.stakes, amount, sender=world.founder)
+    world.stakes.reward(world.subnet, world.alice.agent, amount, sender=world.reward)
+
+
+def worth(world, account):
+    return world.stakes.stake_of(world.subnet, world.alice.agent, account)
+
+
+def test_delegator_shares_rewards_by_stake(world):
+    world.stakes.stake(world.subnet, world.alice.agent, 300 * WAD, sender=world.dan)
+    reward(world, 40 * WAD)
+    assert worth(world, world.dan) == 330 * WAD
+    assert worth(world, world.alice) == 110 * WAD
+
+
+def test_take_goes_to_the_validator_as_stake(world):
+    world.stakes.set_take(world.alice.agent, 1_800, sender=world.alice.account)
+    world.stakes.stake(world.subnet, world.alice.agent, 300 * WAD, sender=world.dan)
+    reward(world, 100 * WAD)
+    assert 361 * WAD < worth(world, world.dan) <= 3615 * WAD // 10
+    assert worth(world, world.alice) + worth(world, world.dan) <= 500 * WAD
+
+
+def test_take_is_bounded_and_rises_slowly(world):
+    agent, alice = world.alice.agent, world.alice.account
+    with world.vm.reverts("stakes: take is too high"):
+        world.stakes.set_take(agent, 1_801, sender=alice)
+    with world.vm.reverts("stakes: caller does not hold the agent"):
+        world.stakes.set_take(agent, 1, sender=world.dan)
+    world.stakes.set_take(agent, 500, sender=alice)
+    with world.vm.reverts("stakes: take was raised too recently"):
+        world.stakes.set_take(agent, 501, sender=alice)
+    world.stakes.set_take(agent, 100, sender=alice)
+    world.vm.mine(50)
+    world.stakes.set_take(agent, 600, sender=alice)
+
+
+def test_reward_of_an_agent_without_stakers_is_paid_to_its_wallet(world):
+    world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD, sender=world.alice.account)
+    before = world.token.balanceOf(world.alice)
+    reward(world, 5 * WAD)
+    assert world.token.balanceOf(world.alice) - before == 5 * WAD
+    assert world.stakes.pools(world.subnet, world.alice.agent).amount == 0
+
+
+def test_unstaked_tokens_leave_after_the_unbonding_and_not_before(world):
+    alice = world.alice.account
+    assert world.stakes.unstake(world.subnet, world.alice.agent, 30 * WAD, sender=alice) == 30 * WAD
+    world.vm.mine(UNBONDING - 1)
+    with world.vm.reverts("stakes: nothing has unbonded"):
+        world.stakes.withdraw_unbonded(world.subnet, world.alice.agent, sender=alice)
+    world.vm.mine()
+    before = world.token.balanceOf(alice)
+    assert world.stakes.withdraw_unbonded(world.subnet, world.alice.agent, sender=alice) == 30 * WAD
+    assert world.token.balanceOf(alice) - before == 30 * WAD
+    with world.vm.reverts("stakes: nothing has unbonded"):
+        world.stakes.withdraw_unbonded(world.subnet, world.alice.agent, sender=alice)
+
+
+def test_open_withdrawals_are_bounded(world):
+    for _ in range(16):
+        world.stakes.unstake(world.subnet, world.alice.agent, WAD, sender=world.alice.account)
+    with world.vm.reverts("stakes: too many open withdrawals"):
+        world.stakes.unstake(world.subnet, world.alice.agent, WAD, sender=world.alice.account)
+    assert len(world.stakes.unbonding_of(world.subnet, world.alice.agent, world.alice)) == 16
+
+
+def test_nobody_unstakes_what_is_not_his(world):
+    for shares in (0, 1):
+        with world.vm.reverts("stakes: not that many shares"):
+            world.stakes.unstake(world.subnet, world.alice.agent, shares, sender=world.dan)
+
+
+def test_first_staker_cannot_inflate_a_share_to_rob_the_next(world):
+    """The classic attack: leave a dust of shares, make each worth a fortune, round the victim down."""
+    alice = world.alice.account
+    with world.vm.reverts("stakes: pool would be too small"):
+        world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD - 1, sender=alice)
+    world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD - MIN_SHARES, sender=alice)
+    reward(world, 10_000 * WAD)
+    world.stakes.stake(world.subnet, world.alice.agent, 150 * WAD, sender=world.dan)
+    assert 150 * WAD - worth(world, world.dan) < 10**9
+
+
+def test_pool_is_never_a_dust(world):
+    agent = world.identity.register(sender=world.dan)
+    with world.vm.reverts("stakes: pool would be too small"):
+        world.stakes.stake(world.subnet, agent, MIN_SHARES - 1, sender=world.dan)
+    with world.vm.reverts("stakes: amount is too small"):
+        world.stakes.stake(world.subnet, agent, 0, sender=world.dan)
+
+
+def test_stake_needs_an_agent_and_a_subnet(world):
+    with world.vm.reverts():
+        world.stakes.stake(world.subnet, 999, WAD, sender=world.dan)
+    with world.vm.reverts("subnets: there is no such subnet"):
+        world.stakes.stake(77, world.alice.agent, WAD, sender=world.dan)
+
+
+def test_stake_of_each_epoch_is_kept_as_its_last_block_saw_it(world):
+    first = world.epoch
+    for step in range(3):
+        world.stakes.stake(world.subnet, world.alice.agent, (step + 1) * WAD, sender=world.dan)
+        world.next_epoch()
+    amounts = [world.stakes.stake_at(world.subnet, world.alice.agent, first + i) for i in range(4)]
+    assert amounts == [101 * WAD, 103 * WAD, 106 * WAD, 106 * WAD]
+    assert world.stakes.total_of(world.subnet) == world.stakes.total() == 106 * WAD
+
+
+# collateral
+
+
+def test_collateral_comes_back_after_the_unbonding(world):
+    agent, alice = world.alice.agent, world.alice.account
+    world.stakes.lock_collateral(world.subnet, agent, 5 * WAD, sender=alice)
+    assert world.stakes.release_collateral(world.subnet, agent, sender=alice) == 0
+    with world.vm.reverts("stakes: collateral is still unbonding"):
+        world.stakes.release_collateral(world.subnet, agent, sender=alice)
+    world.vm.mine(UNBONDING)
+    before = world.token.balanceOf(alice)
+    world.stakes.release_collateral(world.subnet, agent, sender=alice)
+    assert world.token.balanceOf(alice) - before == 5 * WAD
+    with world.vm.reverts("stakes: caller has no collateral here"):
+        world.stakes.release_collateral(world.subnet, agent, sender=alice)
+
+
+def test_collateral_belongs_to_who_locked_it_even_after_a_transfer(world):
+    agent, alice = world.alice.agent, world.alice.account
+    with world.vm.reverts("stakes: caller does not hold the agent"):
+        world.stakes.lock_collateral(world.subnet, agent, WAD, sender=world.dan)
+    world.stakes.lock_collateral(world.subnet, agent, 5 * WAD, sender=alice)
+    world.identity.transferFrom(alice, world.dan, agent, sender=alice)
+    with world.vm.reverts("stakes: collateral is another account's"):
+        world.stakes.lock_collateral(world.subnet, agent, WAD, sender=world.dan)
+    with world.vm.reverts("stakes: caller has no collateral here"):
+        world.stakes.release_collateral(world.subnet, agent, sender=world.dan)
+    world.stakes.release_collateral(world.subnet, agent, sender=alice)
+
+
+def test_only_epochs_rewards_and_slashes(world):
+    for function, args in (
+        ("reward", (1, 0, 1)),
+        ("slash", (1, 0, 1, world.dan)),
+        ("slash_collateral", (1, 0, 1, 1)),
+    ):
+        with world.vm.reverts("stakes: caller is not the epochs contract"):
+            getattr(world.stakes, function)(*args, sender=world.dan)
+
+
+def test_wiped_pool_starts_anew_and_its_old_shares_are_void(world):
+    world.stakes.unstake(world.subnet, world.alice.agent, 40 * WAD, sender=world.alice.account)
+    world.stakes.slash(world.subnet, world.alice.agent, 10_000, world.dan, sender=world.reward)
+    assert worth(world, world.alice) == 0
+    world.stakes.stake(world.subnet, world.alice.agent, 7 * WAD, sender=world.dan)
+    assert worth(world, world.dan) == 7 * WAD
+    with world.vm.reverts("stakes: not that many shares"):
+        world.stakes.unstake(world.subnet, world.alice.agent, 1, sender=world.alice.account)
+    world.vm.mine(UNBONDING)
+    assert world.stakes.withdraw_unbonded(world.subnet, world.alice.agent, sender=world.alice.account) == 0
