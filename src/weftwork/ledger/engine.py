@@ -11,6 +11,7 @@ from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.state import CancunState
 
 from weftwork.errors import InsufficientFunds, TransactionRejected
+from weftwork.ledger.interpreter import Computation
 from weftwork.ledger.transaction import Transaction, effective_price
 from weftwork.ledger.world import World
 
@@ -46,7 +47,9 @@ class Outcome:
 
 
 class State(CancunState):  # type: ignore[misc]
-    """py-evm's Cancun state with our world behind it."""
+    """py-evm's Cancun state with our world behind it and our inner loop in it."""
+
+    computation_class = Computation
 
     def __init__(self, world: World, context: Any) -> None:
         self._account_db = world

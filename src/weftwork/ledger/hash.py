@@ -17,6 +17,12 @@ def keccak(data: bytes) -> bytes:
 
 
 @lru_cache(maxsize=65536)
+def hashed_key(key: bytes) -> bytes:
+    """Keccak-256 of a trie's key, remembered: the same accounts and slots come again and again."""
+    return keccak(key)
+
+
+@lru_cache(maxsize=65536)
 def checksum(address: bytes) -> str:
     """The EIP-55 spelling of a 20-byte address."""
     plain = address.hex()

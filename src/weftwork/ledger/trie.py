@@ -15,7 +15,9 @@ from weftwork.ledger.hash import keccak
 BLANK_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 
 Node = Any
-Path = tuple[int, ...]
+Path = bytes
+_FROM_HEX = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+_TO_HEX = bytes.maketrans(bytes(range(16)), b"0123456789abcdef")
 
 
 class NodeStore(Protocol):
@@ -29,15 +31,15 @@ class NodeStore(Protocol):
 
 
 def nibbles(key: bytes) -> Path:
-    """The key's half bytes, high half first."""
-    return tuple(int(c, 16) for c in key.hex())
+    """The key's half bytes, high half first, each in a byte of its own."""
+    return key.hex().encode().translate(_FROM_HEX)
 
 
 def pack(path: Path, *, leaf: bool) -> bytes:
     """Hex-prefix form of a path."""
     flag = 2 if leaf else 0
-    whole = (flag + 1, *path) if len(path) % 2 else (flag, 0, *path)
-    return bytes(whole[i] * 16 + whole[i + 1] for i in range(0, len(whole), 2))
+    whole = bytes((flag + 1,)) + path if len(path) % 2 else bytes((flag, 0)) + path
+    return bytes.fromhex(whole.translate(_TO_HEX).decode())
 
 
 def unpack(packed: bytes) -> tuple[Path, bool]:
@@ -193,8 +195,8 @@ def _shrink(store: NodeStore, branch: list[Node]) -> Node:
     if len(left) > 1:
         return branch
     if left[0] == 16:
-        return [pack((), leaf=True), branch[16]]
-    return _extend(store, (left[0],), branch[left[0]])
+        return [pack(b"", leaf=True), branch[16]]
+    return _extend(store, bytes((left[0],)), branch[left[0]])
 
 
 def _extend(store: NodeStore, path: Path, child: Node) -> Node:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from weftwork.ledger import rlp, trie
-from weftwork.ledger.hash import EMPTY_HASH, keccak
+from weftwork.ledger.hash import EMPTY_HASH, hashed_key, keccak
 
 _ACCOUNT, _SLOT, _WIPE, _WARM, _TRANSIENT, _CODE = range(6)
 _CACHED_ACCOUNTS = 200_000
@@ -61,7 +61,7 @@ class World:
         try:
             return self._accounts[address]
         except KeyError:
-            found = trie.get(self.store, self.root, keccak(address))
+            found = trie.get(self.store, self.root, hashed_key(address))
             account = None
             if found:
                 nonce, balance, root, code = rlp.decode(found)
@@ -155,7 +155,7 @@ class World:
             account = self.account(address)
             value = 0
             if account is not None and account.storage_root != trie.BLANK_ROOT:
-                found = trie.get(self.store, account.storage_root, keccak(slot.to_bytes(32, "big")))
+                found = trie.get(self.store, account.storage_root, hashed_key(slot.to_bytes(32, "big")))
                 if found:
                     value = int.from_bytes(rlp.decode(found), "big")  # type: ignore[arg-type]
             slots[slot] = value
@@ -258,7 +258,7 @@ class World:
             value = self._storage[address].get(slot)
             if value is not None:
                 encoded = rlp.encode_int(value) if value else b""
-                slots.setdefault(address, []).append((keccak(slot.to_bytes(32, "big")), encoded))
+                slots.setdefault(address, []).append((hashed_key(slot.to_bytes(32, "big")), encoded))
         for address, items in slots.items():
             account = self.account(address)
             assert account is not None
@@ -283,8 +283,8 @@ class World:
         for address in sorted(self._dirty):
             account = self._accounts[address]
             if account is None:
-                yield keccak(address), b""
+                yield hashed_key(address), b""
             else:
                 fields = (rlp.encode_int(account.nonce), rlp.encode_int(account.balance))
                 roots = (b"\xa0" + account.storage_root, b"\xa0" + account.code_hash)
-                yield keccak(address), rlp.join(fields + roots)
+                yield hashed_key(address), rlp.join(fields + roots)
