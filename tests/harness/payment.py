@@ -6,24 +6,17 @@ from typing import Any
 
 from harness.tokens import WAD, deploy_token, domain_of
 from harness.vm import ZERO_ADDRESS, Account, Contract, Vm
+from weftwork.spec.subnet import SUBNET_PRESETS, SubnetParams
 
 VOUCHER = {"Voucher": [("bytes32", "channel"), ("uint256", "cumulative"), ("bytes32", "receipt")]}
 RECEIPT = b"\x5e" * 32
 DELAY = 20
 START = 10_000 * WAD
 
-SUBNETS = """
-# pragma version ~=0.4.3
-splits: HashMap[uint256, uint256[2]]
-@external
-def set_split(subnet: uint256, validators_bps: uint256, burn_bps: uint256):
-    self.splits[subnet] = [validators_bps, burn_bps]
-@external
-@view
-def fee_split(subnet: uint256) -> (uint256, uint256):
-    return self.splits[subnet][0], self.splits[subnet][1]
-"""
-"""The one view of ``Subnets`` that channels call, with a split that a test sets in any block."""
+SUBNET, BURNING = 1, 2
+"""The two subnets there are: one shares fees with validators and burns, one only burns."""
+SPLITS = {0: (0, 0), SUBNET: (1_000, 500), BURNING: (0, 333)}
+"""What of a fee goes to validators and what is burnt, in bps, by subnet; 0 is no subnet."""
 
 
 class PaymentWorld:
@@ -35,15 +28,36 @@ class PaymentWorld:
         self.payers = [vm.account("payer0"), vm.account("payer1")]
         self.receivers = [vm.account("miner0"), vm.account("miner1")]
         self.session = vm.account("session")
-        self.token: Contract = deploy_token(vm, self.owner, [*self.payers, self.stranger], START)
-        self.subnets: Contract = vm.deploy(SUBNETS)
+        self.token: Contract = deploy_token(vm, self.owner, [self.owner, *self.payers, self.stranger], START)
+        self.subnets: Contract = self._found_subnets()
         self.channels: Contract = vm.deploy("Channels", self.token, self.subnets, DELAY, sender=self.owner)
         self.channels.bind(self.epochs, sender=self.owner)
         for account in (*self.payers, self.stranger):
             self.token.approve(self.channels, 2**256 - 1, sender=account)
-        self.subnets.set_split(7, 1_000, 500)
         self._kept: dict[Any, bytes] = {}
         self.point = vm.snapshot()
+
+    def _found_subnets(self) -> Contract:
+        """The real contract of subnets, with the subnets of :data:`SPLITS`."""
+        identity = self.vm.deploy("IdentityRegistry", sender=self.owner)
+        stakes = self.vm.deploy("Stakes", self.token, identity, 200, 50, sender=self.owner)
+        terms = (self.token, identity, stakes, 300, 10 * WAD, 100)
+        subnets: Contract = self.vm.deploy("Subnets", *terms, sender=self.owner)
+        self.token.approve(subnets, 2**256 - 1, sender=self.owner)
+        for subnet in (SUBNET, BURNING):
+            words = self.params(*SPLITS[subnet]).words
+            assert subnets.create_subnet(20, 10, words, 2**127, 2**127, sender=self.owner) == subnet
+        return subnets
+
+    def params(self, validators_bps: int, burn_bps: int) -> SubnetParams:
+        """Parameters of a subnet with that split of fees."""
+        return SUBNET_PRESETS["local"].replace(validators_fee_bps=validators_bps, burn_fee_bps=burn_bps)
+
+    def change_split(self, subnet: int, validators_bps: int, burn_bps: int) -> None:
+        """Change the split, and go to the first block in which it holds."""
+        words = self.params(validators_bps, burn_bps).words
+        epoch = self.subnets.change_params(subnet, words, sender=self.owner)
+        self.vm.mine(self.subnets.first_block(subnet, epoch) - self.vm.block)
 
     def sign(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from harness.payment import DELAY, RECEIPT, PaymentWorld
+from harness.payment import BURNING, DELAY, RECEIPT, SPLITS, SUBNET, PaymentWorld
 from harness.vm import ZERO_ADDRESS, Reverted
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,13 +14,10 @@ from weftwork.errors import Refused
 from weftwork.spec import channel as spec
 from weftwork.spec.channel import Channel, Leg
 
-FEES = {0: (0, 0), 7: (1_000, 500), 8: (0, 333)}
-
 
 @cache
 def build_world():
     world = PaymentWorld()
-    world.subnets.set_split(8, *FEES[8])
     shared = [(world.owner, 3_333), (ZERO_ADDRESS, 1_111), (world.stranger, 2_222)]
     world.route = world.channels.create_route(shared)
     world.legs = [Leg(getattr(account, "address", account), bps) for account, bps in shared]
@@ -29,7 +26,7 @@ def build_world():
     return world
 
 
-terms = st.sampled_from([0, 7, 8, "route"])
+terms = st.sampled_from([0, SUBNET, BURNING, "route"])
 side = st.sampled_from([0, 0, 0, 1])
 amount = st.one_of(st.integers(1, 9_999), st.integers(0, 10**6), st.just(2**200))
 cumulative = st.one_of(st.integers(1, 30_000), st.integers(0, 10**6), st.just(2**256 - 1))
@@ -48,9 +45,10 @@ class ChannelMachine(RuleBasedStateMachine):
         self.terms = {pair: (0, []) for pair in self.mirror}
         self.balances = {}
         self.to_burn = 0
-        self.fees = dict.fromkeys(FEES, 0)
-        self.burned = dict.fromkeys(FEES, 0)
-        self.supply = self.world.token.totalSupply()
+        self.fees = dict.fromkeys(SPLITS, 0)
+        self.burned = dict.fromkeys(SPLITS, 0)
+        locked = self.world.token.balanceOf(self.world.subnets)
+        self.supply = self.world.token.totalSupply() - locked
         self.open_channel(0, 0, amount, first, key)
         self.open_channel(1, 0, amount, second, -1)
 
@@ -96,7 +94,7 @@ class ChannelMachine(RuleBasedStateMachine):
                 world.receivers[r], world.route, session, amount, sender=self.sender(p)
             )
         else:
-            validators, burn = FEES[terms]
+            validators, burn = SPLITS[terms]
             pot = self.channels.pot_of(terms)
             legs = [Leg(account, bps) for account, bps in ((pot, validators), (ZERO_ADDRESS, burn)) if bps]
             self.note = (terms, legs)
@@ -217,7 +215,7 @@ class ChannelMachine(RuleBasedStateMachine):
 
     @rule(account=st.integers(0, 7))
     def pull(self, account):
-        accounts = [one.address for one in self.owners()] + [self.channels.pot_of(7)]
+        accounts = [one.address for one in self.owners()] + [self.channels.pot_of(SUBNET)]
         target = accounts[account]
         try:
             paid = self.channels.pull(target)
@@ -226,17 +224,18 @@ class ChannelMachine(RuleBasedStateMachine):
             return
         assert paid == self.balances.pop(target, 0)
 
-    @rule(subnet=st.sampled_from([0, 7, 8]))
+    @rule(subnet=st.sampled_from([0, SUBNET, BURNING]))
     def collect(self, subnet):
         paid = self.channels.collect(subnet, sender=self.world.epochs)
         assert paid == self.balances.pop(self.channels.pot_of(subnet), 0)
 
     @rule()
     def sweep_burn(self):
+        locked = self.world.token.balanceOf(self.world.subnets)
         assert self.channels.sweep_burn() == self.to_burn
         self.supply -= self.to_burn
         self.to_burn = 0
-        assert self.world.token.totalSupply() == self.supply
+        assert self.world.token.totalSupply() == self.supply + locked
 
     @invariant()
     def no_unit_is_created_lost_or_stranded(self):
@@ -261,7 +260,7 @@ class ChannelMachine(RuleBasedStateMachine):
             assert view.signer == spec.find_signer(mirror, self.vm.block)
             for field in ("deposited", "claimed", "withdrawn", "closing_amount", "closing_at"):
                 assert getattr(view, field) == getattr(mirror, field)
-        for subnet in (7, 8):
+        for subnet in (SUBNET, BURNING):
             assert self.channels.fees_of(subnet) == self.fees[subnet]
             assert self.channels.burned_of(subnet) == self.burned[subnet]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from coincurve import PrivateKey
-from harness.payment import DELAY, RECEIPT, START, PaymentWorld
+from harness.payment import DELAY, RECEIPT, START, SUBNET, PaymentWorld
 from harness.tokens import RECEIVE_WITH_AUTHORIZATION, domain_of, flip_s, split_signature
 from harness.vm import ZERO_ADDRESS
 
@@ -190,9 +190,9 @@ def test_channel_with_money_in_it_is_not_opened_again(world):
     with vm.reverts("channels: channel is open"):
         world.open(amount=1)
     world.claim(100)
-    world.open(amount=50, subnet=7)
+    world.open(amount=50, subnet=SUBNET)
     view = channels.channel_of(payer, miner)
-    assert (view.deposited, view.claimed, view.subnet) == (150, 100, 7)
+    assert (view.deposited, view.claimed, view.subnet) == (150, 100, SUBNET)
     with vm.reverts("channels: voucher is already claimed"):
         world.claim(100)
     assert world.claim(140) == 40
@@ -210,6 +210,8 @@ def test_bad_openings_are_refused(world):
         channels.set_signer(world.receivers[0], payer, sender=payer)
     with vm.reverts("channels: channel is not open"):
         channels.request_withdraw(world.receivers[0], 1, sender=payer)
+    with vm.reverts():
+        world.open(subnet=99)
     with vm.reverts("channels: route is unknown"):
         channels.open_route(world.receivers[0], b"\x01" * 32, ZERO_ADDRESS, 1, sender=payer)
     with vm.reverts("token: balance is too low"):
@@ -248,28 +250,28 @@ def test_bad_routes_are_refused(world):
 
 def test_subnet_split_is_that_of_the_opening(world):
     vm, channels, miner = world.vm, world.channels, world.receivers[0]
-    world.open(amount=10_000, subnet=7)
-    world.subnets.set_split(7, 0, 9_000)
+    world.open(amount=10_000, subnet=SUBNET)
+    world.change_split(SUBNET, 0, 9_000)
     world.claim(1_001)
-    pot = channels.pot_of(7)
+    pot = channels.pot_of(SUBNET)
     assert (channels.balance_of(miner), channels.balance_of(pot), channels.to_burn()) == (851, 100, 50)
-    assert (channels.fees_of(7), channels.burned_of(7)) == (1_001, 50)
-    world.open(payer=1, amount=10_000, subnet=7)
+    assert (channels.fees_of(SUBNET), channels.burned_of(SUBNET)) == (1_001, 50)
+    world.open(payer=1, amount=10_000, subnet=SUBNET)
     world.claim(1_000, payer=1)
-    assert (channels.burned_of(7), channels.to_burn()) == (950, 950)
+    assert (channels.burned_of(SUBNET), channels.to_burn()) == (950, 950)
     assert vm.event("Claimed").args.amount == 1_000
 
 
 def test_pot_goes_to_epochs_alone_and_burn_is_burnt(world):
     vm, channels = world.vm, world.channels
-    world.open(amount=10_000, subnet=7)
+    world.open(amount=10_000, subnet=SUBNET)
     world.claim(1_000)
     with vm.reverts("channels: account is a subnet's pot"):
-        channels.pull(channels.pot_of(7), sender=world.stranger)
+        channels.pull(channels.pot_of(SUBNET), sender=world.stranger)
     with vm.reverts("channels: caller is not epochs"):
-        channels.collect(7, sender=world.stranger)
-    assert channels.collect(7, sender=world.epochs) == 100
-    assert channels.collect(7, sender=world.epochs) == 0
+        channels.collect(SUBNET, sender=world.stranger)
+    assert channels.collect(SUBNET, sender=world.epochs) == 100
+    assert channels.collect(SUBNET, sender=world.epochs) == 0
     assert world.token.balanceOf(world.epochs) == 100
     supply = world.token.totalSupply()
     assert channels.sweep_burn(sender=world.stranger) == 50
@@ -343,16 +345,16 @@ def authorize(world, tag, words, amount, salt=b"\x07" * 32, signer=None):
 def test_payer_without_gas_opens_and_adds_by_signature(world):
     vm, channels, payer, miner = world.vm, world.channels, world.payers[0], world.receivers[0]
     world.token.approve(channels, 0, sender=payer)
-    opening = [("address", miner.address), ("uint256", 7), ("address", ZERO_ADDRESS)]
+    opening = [("address", miner.address), ("uint256", SUBNET), ("address", ZERO_ADDRESS)]
     given = authorize(world, "weft.open", opening, 100)
     with vm.reverts("token: signature is not the owner's"):
-        channels.open_with_authorization(payer, world.stranger, 7, ZERO_ADDRESS, 100, given)
+        channels.open_with_authorization(payer, world.stranger, SUBNET, ZERO_ADDRESS, 100, given)
     with vm.reverts("token: signature is not the owner's"):
-        channels.open_with_authorization(payer, miner, 7, world.stranger, 100, given)
-    channels.open_with_authorization(payer, miner, 7, ZERO_ADDRESS, 100, given, sender=world.stranger)
+        channels.open_with_authorization(payer, miner, SUBNET, world.stranger, 100, given)
+    channels.open_with_authorization(payer, miner, SUBNET, ZERO_ADDRESS, 100, given, sender=world.stranger)
     with vm.reverts("token: authorization is used"):
         world.claim(100)
-        channels.open_with_authorization(payer, miner, 7, ZERO_ADDRESS, 100, given)
+        channels.open_with_authorization(payer, miner, SUBNET, ZERO_ADDRESS, 100, given)
     more = authorize(world, "weft.deposit", [("address", miner.address)], 50)
     channels.deposit_with_authorization(payer, miner, 50, more, sender=world.stranger)
     view = channels.channel_of(payer, miner)
