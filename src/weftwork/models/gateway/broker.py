@@ -233,6 +233,9 @@ class Broker:
         if len(self._booked) > _REMEMBERED:
             del self._booked[next(iter(self._booked))]
         seat.purse.accept(receipt)
+        self._pay_soon(seat)
+
+    def _pay_soon(self, seat: Seat) -> None:
         if seat.endpoint not in self._flushes:
             loop = asyncio.get_running_loop()
             self._flushes[seat.endpoint] = loop.call_later(self.patience.idle, self._flush_later, seat)
@@ -290,6 +293,8 @@ class Broker:
             before = purse.due
             self.book(seat, receipt)
             added += purse.due - before
+        if purse.due > purse.acknowledged:
+            self._pay_soon(seat)
         return added
 
     async def cancel(self, ask: Ask) -> None:
