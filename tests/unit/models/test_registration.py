@@ -95,4 +95,4 @@ def test_any_file_is_read_or_refused(name: str, value: Any) -> None:
     try:
         Registration.from_uri(uri)
     except WeftError as error:
-        assert error.sentence
+        assert error.sentence  # noqa: PT017

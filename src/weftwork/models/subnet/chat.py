@@ -1,7 +1,8 @@
 """The chat subnet: open questions to attached models, judged by recomputation where that is possible.
 
 A miner whose engine is the validator's own (equal digests) must repeat its answer, which asks for
-temperature 0 and a seed. One with the same model under another digest is judged by log-probabilities, any other by a judge model.
+temperature 0 and a seed. One with the same model under another digest is judged by log-probabilities, any
+other by a judge model.
 """
 
 from __future__ import annotations

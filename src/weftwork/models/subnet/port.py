@@ -1,7 +1,8 @@
 """What a subnet is to its validators: tasks to send, and a rule that turns an answer into a score.
 
 A rule has two halves. :meth:`Verifier.examine` may be costly (it may run a model) and gathers facts as plain
-JSON; :meth:`Verifier.weigh` is pure, so that a recorded score can be computed again by whoever holds the evidence.
+JSON; :meth:`Verifier.weigh` is pure, so that a recorded score can be computed again by whoever holds the
+evidence.
 """
 
 from __future__ import annotations

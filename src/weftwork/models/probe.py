@@ -1,0 +1,104 @@
+"""How test questions travel: as any own-key client's, through several gateways, on keys that change, at
+chance times.
+
+Nothing that a miner sees comes from here alone: the gateway signs its own request to the miner, rebuilds
+the body from
+the fields that change an answer, and chooses the miner; a validator cannot and does not ask for one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from random import Random
+from typing import Any, Protocol
+
+from weftwork.errors import BadConfig
+from weftwork.units import keccak
+
+PPM = 1_000_000
+
+
+class Door(Protocol):
+    """A way into the network: a client with a payer's key at one gateway (``models.client.Client``)."""
+
+    url: str
+
+    async def ask(self, question: Any) -> Any:
+        """A proven answer: ``text``, ``worker``, ``work_request``, ``work_receipt``, ``records``."""
+
+    async def pay(self) -> int:
+        """Pays what is owed."""
+
+
+MakeDoor = Callable[[str], Awaitable[Door]]
+"""A new door to the gateway at a URL, with a payer's key never used before."""
+
+
+class Doors:
+    """The doors of one validator: one is drawn for each question, and changed after some uses."""
+
+    def __init__(
+        self,
+        doors: Sequence[Door],
+        rng: Random,
+        *,
+        make: MakeDoor | None = None,
+        uses: tuple[int, int] = (10, 40),
+        least: int = 2,
+    ) -> None:
+        """``uses``: between how many questions a key is changed; ``least``: how many gateways there must
+        be."""
+        self._doors = list(doors)
+        self._rng = rng
+        self._make = make
+        self._uses = uses
+        self._left = [rng.randint(*uses) for _ in self._doors]
+        if len({door.url for door in self._doors}) < least:
+            raise BadConfig(
+                f"a validator asks through at least {least} gateways",
+                value=len(self._doors),
+                hint="give more gateways, so that none of them can tell what is a test",
+            )
+
+    async def pick(self) -> Door:
+        """The door for the next question."""
+        place = self._rng.randrange(len(self._doors))
+        if self._left[place] <= 0 and self._make is not None:
+            old = self._doors[place]
+            await old.pay()
+            self._doors[place] = await self._make(old.url)
+            self._left[place] = self._rng.randint(*self._uses)
+        self._left[place] -= 1
+        return self._doors[place]
+
+    async def settle(self) -> None:
+        """Pays at every door."""
+        for door in self._doors:
+            await door.pay()
+
+
+def poisson_gaps(rng: Random, rate: float) -> Iterator[float]:
+    """Seconds between questions that come by chance, ``rate`` a second on average."""
+    while True:
+        yield rng.expovariate(rate)
+
+
+def is_sampled(key: bytes, receipt: bytes, share: int) -> bool:
+    """Whether a receipt (its id) is checked: ``HMAC-SHA-256(key, receipt) < share`` of the range, share in
+    ppm.
+
+    The key is committed to before the epoch and shown after it, so that nobody, the validator included,
+    chooses which
+    receipts are checked.
+    """
+    drawn = hmac.new(key, receipt, "sha256").digest()
+    return int.from_bytes(drawn, "big") * PPM < share << 256
+
+
+def derive_secret(account: Any, *words: bytes | int) -> bytes:
+    """32 secret bytes that only ``account`` can make, the same each time, so that a crash loses none of
+    them."""
+    parts = [w if isinstance(w, bytes) else w.to_bytes(32, "big") for w in words]
+    digest = keccak(b"weft.secret.v1" + b"".join(keccak(part) for part in parts))
+    return keccak(account.sign_hash(digest))
