@@ -1,8 +1,8 @@
 """The inner loop of the EVM: the commonest instructions in place, all others by py-evm's own functions.
 
-py-evm calls three functions an instruction; most instructions push, copy, compare, jump or touch memory, and those
-are done here on plain integers. What is left of the gas, errors and results are exactly py-evm's (EIP-2929 and all
-that touches state, calls, logs or hashes stays with py-evm), and a differential test holds it to that.
+py-evm calls three functions an instruction; most instructions push, copy, compare, jump or touch memory, and
+those are done here on plain integers. Gas, errors and results are exactly py-evm's: whatever touches state,
+calls, logs or hashes stays with py-evm, and a differential test holds the rest to it.
 """
 
 from __future__ import annotations
