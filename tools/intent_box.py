@@ -48,7 +48,9 @@ def card(path: Path, saved: dict[str, Any], held_out: int) -> dict[str, Any]:
 
 def main() -> None:
     """Write the box."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--full", default="full.pt")
     parser.add_argument("--early", default="early.pt")
@@ -84,7 +86,9 @@ def main() -> None:
         "held_out_lines": args.held_out,
         "tokenizer": {
             "lines": len(lines),
-            "sha256_of_ids": token_digest(tokenizer.encode(line, add_special_tokens=False).ids for line in lines),
+            "sha256_of_ids": token_digest(
+                tokenizer.encode(line, add_special_tokens=False).ids for line in lines
+            ),
         },
         **entries,
     }

@@ -1,4 +1,5 @@
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 """Requests as notes: a key word and the slots in any order, as people fill a form or write a memo."""
 
 from __future__ import annotations

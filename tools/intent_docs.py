@@ -1,7 +1,8 @@
+# ruff: noqa: E501 - prose
 """Write ``docs/intent.schema.json`` and ``docs/intents.md`` from ``weftwork.models.intent``.
 
-    python tools/intent_docs.py          # write both
-    python tools/intent_docs.py --check  # exit 1 if a file differs
+python tools/intent_docs.py          # write both
+python tools/intent_docs.py --check  # exit 1 if a file differs
 """
 
 from __future__ import annotations
@@ -79,7 +80,11 @@ def types() -> str:
 def render() -> dict[str, str]:
     """File name to text, of both files."""
     assert len(INTENTS) == 15
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "weft-intent", **INTENT_SCHEMA}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "weft-intent",
+        **INTENT_SCHEMA,
+    }
     return {
         "intent.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         "intents.md": HEAD + table() + types() + RULES,

@@ -1,6 +1,7 @@
 """Sentences that put money to work and hire work: stake, unstake, lend, borrow, repay, buy work."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ def stake(s: Slots) -> Line:
 def unstake(s: Slots) -> Line:
     """Take tokens out of staking."""
     m, bare, _, obj = _amount(s, w.STAKED)
-    pattern_slots = {"m": m, "m0": bare if m.startswith("my ") or m[0] == "\x01" else bare, "x": s.x("[tokens|coins|funds]")}
+    pattern_slots = {"m": m, "m0": bare, "x": s.x("[tokens|coins|funds]")}
     if s.chance(0.85) or not (m.startswith("my ") or obj["amount"][0].isdigit()):
         verbs = [p for p in UNSTAKE if "{m0}" not in p]
         full = [p for p in UNSTAKE_FULL if "{m0}" not in p]

@@ -21,7 +21,7 @@ PRE = "smollm"
 
 
 def train_tokenizer(path: Path, vocab: int, seed: int) -> None:
-    """Byte-level BPE whose merges never cross a space, so that a name has the same tokens wherever it stands."""
+    """Byte-level BPE whose merges never cross a space: a name has the same tokens wherever it stands."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     lines = []
@@ -30,7 +30,9 @@ def train_tokenizer(path: Path, vocab: int, seed: int) -> None:
     tokenizer = Tokenizer(models.BPE())
     digits = pre_tokenizers.Digits(individual_digits=True)
     words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(" "), "isolated"), digits, words])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(" "), "isolated"), digits, words]
+    )
     trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=SPECIAL, show_progress=False,
                                   initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))  # fmt: skip
     tokenizer.train_from_iterator(lines, trainer)
@@ -74,7 +76,7 @@ def answer_ids(tokenizer: Any, text: str) -> list[int]:
 
 def write_gguf(path: Path, state: dict[str, Any], shape: dict[str, int], tokenizer_json: dict[str, Any], name: str,
                kind: str = "Q8_0") -> None:  # fmt: skip
-    """Write weights and tokenizer as one GGUF file; matrices are quantised as ``kind``, norms stay float32."""
+    """Write weights and tokenizer as one GGUF file; matrices become ``kind``, norms stay float32."""
     import gguf
     import numpy as np
 

@@ -1,9 +1,10 @@
 """Ask a GGUF file of ``weft-intent`` and count exact matches, under the published schema.
 
-    python tools/intent_judge.py --model src/weftwork/models/box/weft-intent.gguf --lines tests/fixtures/intents.jsonl
+    python tools/intent_judge.py --model src/weftwork/models/box/weft-intent.gguf \
+        --lines tests/fixtures/intents.jsonl
 
-``--held-out N`` asks N lines of the generator's held-out split instead. Prints one JSON object. The process ends
-itself at once, because the engine has no clean close.
+``--held-out N`` asks N lines of the generator's held-out split instead, ``--tokens`` prints the digest of the
+tokenizer's ids. Prints one JSON object. The process ends itself at once, because the engine has no clean close.
 """
 
 from __future__ import annotations
@@ -73,11 +74,15 @@ def tokenize(server: Any, lines: list[str]) -> list[list[int]]:
 
 def main() -> None:
     """Judge one file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--lines", type=Path, default=None)
     parser.add_argument("--held-out", type=int, default=0)
-    parser.add_argument("--tokens", action="store_true", help="print the digest of the tokenizer's ids on 10,000 lines")
+    parser.add_argument(
+        "--tokens", action="store_true", help="print the digest of the tokenizer's ids on 10,000 lines"
+    )
     parser.add_argument("--no-schema", action="store_true")
     parser.add_argument("--show", action="store_true", help="print the wrong answers to stderr")
     args = parser.parse_args()
@@ -85,7 +90,11 @@ def main() -> None:
         from intent_export import token_digest, tokenizer_lines
 
         lines = tokenizer_lines()
-        print(json.dumps({"lines": len(lines), "sha256_of_ids": token_digest(tokenize(open_server(args.model), lines))}))
+        print(
+            json.dumps(
+                {"lines": len(lines), "sha256_of_ids": token_digest(tokenize(open_server(args.model), lines))}
+            )
+        )
         sys.stdout.flush()
         os._exit(0)
     if args.lines:

@@ -1,4 +1,4 @@
-"""The network that ``weft-intent`` is: a small Llama (RMSNorm, SwiGLU, interleaved rotary, tied embeddings)."""
+"""The network of ``weft-intent``: a small Llama (RMSNorm, SwiGLU, interleaved rotary, tied embeddings)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shape:
 
 
 def rotary(length: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cosines and sines, each (length, width) with every value twice, and the (width, width) quarter turn of the pairs."""
+    """Cosines and sines, each (length, width) with every value twice, and the quarter turn of the pairs."""
     inverse = ROPE_BASE ** (-torch.arange(0, width, 2).float() / width)
     angle = (torch.arange(length).float()[:, None] * inverse[None]).repeat_interleave(2, -1)
     quarter = torch.zeros(width, width)
@@ -105,7 +105,7 @@ class Network(nn.Module):
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum orthogonalised by Newton-Schulz (K. Jordan, 2024), for the matrices inside the blocks; fused ones part by part."""
+    """Momentum orthogonalised by Newton-Schulz (K. Jordan, 2024), for the blocks; fused matrices part by part."""
 
     def __init__(self, network: Network, lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
         shape = network.shape

@@ -1,6 +1,7 @@
 """What people add around a request and get wrong in it: politeness, preambles, casing, typos, punctuation."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

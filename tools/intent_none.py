@@ -1,6 +1,7 @@
 """Sentences that are not an intent: talk, questions, refusals, missing parts, several requests, other languages."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 
@@ -93,9 +94,11 @@ def none_text(s: Slots, core: Callable[[], str], gerund: Callable[[str], str], e
     if pick < 0.032:
         return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz 0123456789!?.,#$%&") for _ in range(rng.randint(1, 40)))
     pick = rng.random() * total
-    for family, share in families:
+    family = families[-1][0]
+    for candidate, share in families:
         pick -= share
         if pick <= 0:
+            family = candidate
             break
     pattern = rng.choice(family)
     m, _ = s.money(parts=family is not MISSING or s.chance(0.15), worth=0.03)

@@ -1,6 +1,7 @@
 """Sentences that move money or the right to move it: transfer, recurring payment, approve, revoke."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Slots of the intent generator: each method gives what is written and what is meant."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

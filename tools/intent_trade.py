@@ -1,6 +1,7 @@
 """Sentences that trade: swap, limit order, stop loss, copy trader."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Values of the intent generator: numbers, money, tokens, names, days and durations, each with its canonical form."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

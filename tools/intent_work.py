@@ -1,6 +1,7 @@
 """Sentences that buy work: GPU time, storage, renders, answers, training, data, agents."""
 
 # ruff: noqa: E501 - tables of phrases
+# fmt: off
 
 from __future__ import annotations
 

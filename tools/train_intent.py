@@ -32,13 +32,15 @@ SMOOTHING = 0.99
 class Stream:
     """Batches of like length, made from the generator as they are needed."""
 
-    def __init__(self, tokenizer: object, seed: int, batch: int, skip: set[str], rank: int, workers: int) -> None:
+    def __init__(
+        self, tokenizer: object, seed: int, batch: int, skip: set[str], rank: int, workers: int
+    ) -> None:
         self.tokenizer, self.seed, self.batch, self.skip = tokenizer, seed, batch, skip
         self.chunk, self.rank, self.workers = 0, rank, workers
         self.ready: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def next(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """``(ids, weight)``, each (batch, length): weight 1 where an answer token is predicted, 0.1 in the question."""
+        """``(ids, weight)``, each (batch, length): weight 1 on an answer token, 0.1 in the question."""
         if not self.ready:
             self._fill()
         return self.ready.pop()
@@ -101,7 +103,9 @@ def average(network: Network, workers: int) -> None:
 
 def main() -> None:
     """Start the workers."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("build/intent"))
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--early", type=int, default=250, help="step of the early checkpoint")
@@ -110,14 +114,18 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.02, help="of the matrices; the rest uses a fifth")
     parser.add_argument("--decay", type=float, default=0.3)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (and save) after so long")
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each, sharing each batch")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="processes of one thread each, sharing each batch"
+    )
     parser.add_argument("--vocab", type=int, default=1024)
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--ff", type=int, default=512)
     parser.add_argument("--keep", type=int, default=200, help="keep a checkpoint every so many steps")
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--from", dest="start", type=Path, default=None, help="begin with the weights of this checkpoint")
+    parser.add_argument(
+        "--from", dest="start", type=Path, default=None, help="begin with the weights of this checkpoint"
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if not (args.out / "tokenizer.json").exists():
@@ -214,7 +222,9 @@ def work(rank: int, args: argparse.Namespace) -> None:
     if step >= args.steps:
         save("full.pt")
     if rank == 0:
-        print(json.dumps({"step": step, "answer_loss": round(mean, 4), "seconds": round(time.time() - began)}))
+        print(
+            json.dumps({"step": step, "answer_loss": round(mean, 4), "seconds": round(time.time() - began)})
+        )
 
 
 if __name__ == "__main__":
