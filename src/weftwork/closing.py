@@ -18,8 +18,9 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound
+from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound, Reverted
 from weftwork.ledger.client import Ledger, Receipt
+from weftwork.ledger.contract import Contract
 from weftwork.ledger.deployment import Contracts
 from weftwork.ledger.key import Account
 from weftwork.records import NO_ADDRESS, Closing, Payment
@@ -43,6 +44,7 @@ SKIPPED: Final = 4
 OWNER: Final = 2**256 - 1
 """In a claim's ``agent``: the subnet's owner, who need not be an agent."""
 CHUNK: Final = 32
+ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,8 @@ def read_bonds(
 ) -> Bonds:
     """The bonds that ``epoch`` starts from: those of the last closed epoch before it, recomputed.
 
-    ``cache`` keeps bonds by the id of their closing; without it every earlier epoch is recomputed.
+    ``cache`` keeps bonds by the id of their closing; without it every earlier epoch is recomputed. They follow
+    from public data alone, so a closing that a dishonest quorum accepted does not spoil the epochs after it.
     """
     events = contracts.at(ledger, "epochs").events("Closed", subnet=subnet)
     earlier = sorted((e for e in events if e.args["epoch"] < epoch), key=lambda e: e.args["epoch"])
@@ -270,12 +273,9 @@ def read_bonds(
     bonds = kept[Digest(earlier[start - 1].args["id"])] if start else Bonds()
     for event in earlier[start:]:
         number = event.args["epoch"]
-        closing = Closing(*event.args["closing"])
         snapshot = read_snapshot(ledger, contracts, subnet, number)
         result = run_snapshot(snapshot, bonds)
         bonds = Bonds(tuple(result.bonds) if result else (), snapshot.last_block)
-        if bonds.root != closing.bonds:
-            raise ClosingDiffers(f"the bonds of epoch {number} are not those of its closing", value="bonds")
         kept[Digest(event.args["id"])] = bonds
     return bonds
 
@@ -385,52 +385,62 @@ def seal_epoch(ledger: Ledger, contracts: Contracts, account: Account, subnet: i
     """
     epochs = contracts.at(ledger, "epochs")
     while (number := epochs.call("next_seal", subnet)) <= epoch:
-        _act(
-            ledger,
-            epochs,
-            account,
-            "seal",
-            subnet,
-            number,
-            done=lambda n=number: n < epochs.call("next_seal", subnet),
-        )
-        if epochs.call("epochs", subnet, number)[3] == 0 and epochs.call("next_close", subnet) == number:
-            _act(
-                ledger, epochs, account, "skip", subnet, number,
-                done=lambda n=number: n < epochs.call("next_close", subnet),
-            )  # fmt: skip
+        _act(epochs, account, "seal", subnet, number, counter="next_seal")
+    while (number := epochs.call("next_close", subnet)) <= epoch:
+        if epochs.call("epochs", subnet, number)[3] != 0:
+            break
+        _act(epochs, account, "skip", subnet, number, counter="next_close")
     return read_sealed(ledger, contracts, subnet, epoch)
 
 
-def _act(ledger: Ledger, contract: Any, account: Account, function: str, *args: Any, done: Any) -> None:
-    """Send a transaction that others may send too; an error is passed over where it has been done by then."""
+def _act(
+    epochs: Contract, account: Account, function: str, subnet: int, number: int, *, counter: str
+) -> None:
+    """Send a transaction that others may send too; a failure is passed over where theirs came first."""
     try:
-        contract.send(account, function, *args)
-    except Exception:
-        if not done():
+        epochs.send(account, function, subnet, number)
+    except Reverted:
+        if epochs.call(counter, subnet) <= number:
             raise
 
 
 def submit_closing(
     ledger: Ledger, contracts: Contracts, account: Account, closing: Closing, votes: Sequence[Vote]
 ) -> Receipt:
-    """Send a closing with the votes collected for it (the first of each uid); raises Reverted."""
+    """Send a closing with the votes collected for it (the first of each uid); raises Reverted.
+
+    Several may do this at once: who comes second with the same closing gets the receipt of the first.
+    """
     first: Mapping[int, Vote] = {vote.uid: vote for vote in reversed(votes)}
     fields = tuple(getattr(closing, name) for name, _ in Closing.fields)
     ordered = [(uid, first[uid].signature) for uid in sorted(first)]
-    return contracts.at(ledger, "epochs").send(account, "close", fields, ordered)
+    try:
+        return contracts.at(ledger, "epochs").send(account, "close", fields, ordered)
+    except Reverted:
+        found = contracts.at(ledger, "epochs").events("Closed", subnet=closing.subnet, epoch=closing.epoch)
+        if not found or Digest(found[0].args["id"]) != closing.id:
+            raise
+        receipt = ledger.receipt(found[0].tx)
+        if receipt is None:
+            raise
+        return receipt
 
 
 def claim_all(ledger: Ledger, contracts: Contracts, account: Account, plan: ClosingPlan) -> list[Receipt]:
-    """Carry out every claim of a closed epoch that nobody has made yet, 32 in a transaction."""
+    """Carry out every claim of a closed epoch that nobody has made yet, 32 in a transaction.
+
+    Several may do this at once; what another claims meanwhile is left out and the rest tried again.
+    """
     epochs = contracts.at(ledger, "epochs")
     subnet, epoch = plan.closing.subnet, plan.closing.epoch
-    open_ = [c for c in plan.claims if not epochs.call("is_claimed", subnet, epoch, c.index)]
-    receipts = []
-    for start in range(0, len(open_), CHUNK):
-        chunk = [
-            (c.index, int(c.kind), c.agent, c.account, c.amount, plan.proof(c.index))
-            for c in open_[start : start + CHUNK]
-        ]
-        receipts.append(epochs.send(account, "claim_many", subnet, epoch, chunk))
+    receipts: list[Receipt] = []
+    tries = 0
+    while chunk := [c for c in plan.claims if not epochs.call("is_claimed", subnet, epoch, c.index)][:CHUNK]:
+        items = [(c.index, int(c.kind), c.agent, c.account, c.amount, plan.proof(c.index)) for c in chunk]
+        try:
+            receipts.append(epochs.send(account, "claim_many", subnet, epoch, items))
+        except Reverted:
+            tries += 1
+            if tries > ATTEMPTS:
+                raise
     return receipts

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 from harness.ledger_world import LedgerWorld
 
 from weftwork import closing
-from weftwork.errors import ClosingDiffers, EpochNotFound
+from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound
 from weftwork.ledger.deployment import WAD
 from weftwork.spec.merkle import ClaimKind
 
@@ -69,3 +73,100 @@ def test_vote_travels_as_json(world):
     _, plan = world.closed[-1]
     vote = closing.sign_closing(plan, world.alice.account, world.contracts)
     assert closing.Vote.from_json(vote.to_json()) == vote
+
+
+# faults
+
+
+@pytest.fixture
+def fresh():
+    """One judged epoch, sealed and not yet closed."""
+    world = LedgerWorld()
+    world.alice, world.bob = world.join("alice", 60 * WAD), world.join("bob", 40 * WAD)
+    world.mia, world.max = world.join("mia"), world.join("max")
+    world.enter(world.alice, world.bob)
+    world.next_epoch()
+    row = {world.mia.uid: 3, world.max.uid: 1}
+    world.now = world.judge((world.alice, row), (world.bob, row))
+    world.next_epoch()
+    world.seal(world.now)
+    yield world
+    world.close()
+
+
+def votes_for(world, plan):
+    return [closing.sign_closing(plan, v.account, world.contracts) for v in (world.alice, world.bob)]
+
+
+def test_cabal_that_closes_as_it_likes_is_named_and_the_next_epoch_goes_on(fresh):
+    world = fresh
+    honest = world.plan(world.now)
+    forged = dataclasses.replace(
+        honest, closing=honest.closing.replace(payout=1, claims=b"\1" * 32, bonds=b"\2" * 32)
+    )
+    closing.submit_closing(
+        world.chain, world.contracts, world.founder, forged.closing, votes_for(world, forged)
+    )
+    with pytest.raises(ClosingDiffers) as caught:
+        closing.verify_closing(world.chain, world.contracts, world.subnet, world.now)
+    assert caught.value.value == "bonds"
+    row = {world.mia.uid: 1}
+    epoch = world.judge((world.alice, row), (world.bob, row))
+    world.next_epoch()
+    plan = world.settle(epoch, world.alice, world.bob)
+    assert plan.closing.previous == forged.closing.id
+    assert closing.verify_closing(world.chain, world.contracts, world.subnet, epoch).closing == plan.closing
+
+
+def test_two_closers_and_two_claimers_at_once_do_the_work_once(fresh):
+    world = fresh
+    plan = world.plan(world.now)
+    votes = votes_for(world, plan)
+    closers = [world.alice.account, world.bob.account]
+    with ThreadPoolExecutor(2) as pool:
+        done = list(
+            pool.map(
+                lambda who: closing.submit_closing(world.chain, world.contracts, who, plan.closing, votes),
+                closers,
+            )
+        )
+        assert done[0].tx == done[1].tx
+        list(pool.map(lambda who: closing.claim_all(world.chain, world.contracts, who, plan), closers))
+    assert world.at("token").call("balanceOf", world.contracts.epochs) == 0
+
+
+def test_account_without_a_seat_cannot_vote(fresh):
+    with pytest.raises(BadRecord, match="no seat"):
+        closing.sign_closing(fresh.plan(fresh.now), fresh.mia.account, fresh.contracts)
+
+
+def test_epoch_sealed_too_late_for_its_block_hash_closes_all_the_same(fresh):
+    world = fresh
+    plan = world.plan(world.now)
+    closing.submit_closing(world.chain, world.contracts, world.founder, plan.closing, votes_for(world, plan))
+    row = {world.mia.uid: 1}
+    epoch = world.judge((world.alice, row), (world.bob, row))
+    world.mine_to(world.chain.block_number() + 300)
+    late = world.seal(epoch)
+    assert late.snapshot == bytes(32)
+    plan = world.settle(epoch, world.alice, world.bob)
+    assert closing.verify_closing(world.chain, world.contracts, world.subnet, epoch).closing == plan.closing
+
+
+def test_subnet_that_slept_wakes_up(fresh):
+    """Nobody judges for many epochs: those in which nobody could vote are passed over."""
+    world = fresh
+    plan = world.plan(world.now)
+    closing.submit_closing(world.chain, world.contracts, world.founder, plan.closing, votes_for(world, plan))
+    world.mine_to(world.chain.block_number() + 6 * 40)
+    epochs = world.at("epochs")
+    stalled = epochs.call("next_close", world.subnet)
+    world.seal(stalled)
+    epochs.send(world.founder, "skip", world.subnet, stalled)
+    row = {world.mia.uid: 1}
+    world.next_epoch()
+    epoch = world.judge((world.alice, row), (world.bob, row))
+    world.next_epoch()
+    plan = world.settle(epoch, world.alice, world.bob)
+    assert plan.closing.payout > 0
+    assert closing.verify_closing(world.chain, world.contracts, world.subnet, epoch).claims == plan.claims

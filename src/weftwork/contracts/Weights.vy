@@ -262,15 +262,17 @@ def seats_at(subnet: uint256, epoch: uint256) -> uint256:
 
 @external
 @view
-def holds_seat(subnet: uint256, uid: uint256) -> bool:
+def held_seats(subnet: uint256) -> uint256:
     """
-    @notice Whether the neuron at `uid` has a seat from the next epoch on, and stake behind it.
+    @notice The seats of the next epoch whose neuron still has stake behind it, a bit for each uid.
     """
     epoch: uint256 = self._epoch(subnet)
-    if not seats._has(seats._at(subnet, epoch + 1), uid):
-        return False
-
-    return self._seat_stake(subnet, uid, epoch) != 0
+    word: uint256 = seats._at(subnet, epoch + 1)
+    held: uint256 = 0
+    for uid: uint256 in range(MAX_UIDS):
+        if seats._has(word, uid) and self._seat_stake(subnet, uid, epoch) != 0:
+            held = held | (1 << uid)
+    return held
 
 
 @external
@@ -288,11 +290,11 @@ def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, ui
     """
     @notice The agent on a seat in `epoch`, the key that signs for it, and the stake with which it votes.
     """
-    return (
-        seats._agent_at(subnet, uid, epoch),
-        seats._signer_at(subnet, uid, epoch),
-        self._voting_stake(subnet, epoch, uid),
-    )
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
+    stake: uint256 = 0
+    if seats._has(self._active_at(subnet, epoch), uid):
+        stake = self._voting_stake(subnet, epoch, uid, rules.stake_threshold)
+    return seats._agent_at(subnet, uid, epoch), seats._signer_at(subnet, uid, epoch), stake
 
 
 @external
@@ -301,11 +303,12 @@ def total_stake(subnet: uint256, epoch: uint256) -> uint256:
     """
     @notice All stake that votes on the closing of `epoch`.
     """
-    total: uint256 = 0
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     active: uint256 = self._active_at(subnet, epoch)
+    total: uint256 = 0
     for uid: uint256 in range(MAX_UIDS):
         if seats._has(active, uid):
-            total += self._voting_stake(subnet, epoch, uid)
+            total += self._voting_stake(subnet, epoch, uid, rules.stake_threshold)
     return total
 
 
@@ -384,13 +387,9 @@ def _active_at(subnet: uint256, epoch: uint256) -> uint256:
 
 @internal
 @view
-def _voting_stake(subnet: uint256, epoch: uint256, uid: uint256) -> uint256:
-    if not seats._has(self._active_at(subnet, epoch), uid):
-        return 0
-
+def _voting_stake(subnet: uint256, epoch: uint256, uid: uint256, threshold: uint256) -> uint256:
     stake: uint256 = self._stake(subnet, seats._agent_at(subnet, uid, epoch), epoch)
-    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
-    if stake < rules.stake_threshold:
+    if stake < threshold:
         return 0
 
     return stake

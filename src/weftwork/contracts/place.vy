@@ -7,7 +7,7 @@
 
 
 interface Weights:
-    def holds_seat(subnet: uint256, uid: uint256) -> bool: view
+    def held_seats(subnet: uint256) -> uint256: view
 
 
 MAX_UIDS: constant(uint256) = 256
@@ -137,12 +137,13 @@ def _victim(subnet: uint256, epoch: uint256, immunity: uint256, weights: address
     paid: uint256[2] = [0, 0]
     born: uint256[2] = [0, 0]
     settled: uint256 = 0
+    safe: uint256 = staticcall Weights(weights).held_seats(subnet)
     for uid: uint256 in range(self.neuron_count[subnet], bound=MAX_UIDS):
         here: Neuron = self.neuron[subnet][uid]
         if here.free:
             return uid
 
-        if staticcall Weights(weights).holds_seat(subnet, uid):
+        if (safe >> uid) & 1 == 1:
             continue
 
         immune: uint256 = 1

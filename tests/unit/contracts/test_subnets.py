@@ -241,14 +241,15 @@ def test_contract_and_spec_prune_the_same_neuron(neurons, immunity):
 
 SEATS = """
 # pragma version ~=0.4.3
-seats: HashMap[uint256, bool]
+seats: uint256
 @external
 def seat(uid: uint256, seated: bool):
-    self.seats[uid] = seated
+    if seated:
+        self.seats = self.seats | (1 << uid)
 @external
 @view
-def holds_seat(subnet: uint256, uid: uint256) -> bool:
-    return self.seats[uid]
+def held_seats(subnet: uint256) -> uint256:
+    return self.seats
 """
 
 
@@ -267,3 +268,24 @@ def test_earner_is_safe_and_the_idle_neuron_goes():
     world.close(world.closing(epoch, claims), alice)
     world.claim(epoch, claims, 0)
     assert world.join("late").uid == idle.uid
+
+
+@pytest.mark.nightly
+def test_full_subnet_fits_into_a_block():
+    """256 neurons, 64 of them validators: registering, sealing and closing each fit a block."""
+    world = World(LOCAL.replace(price_max=WAD, max_validators=64))
+    people = [world.join(f"neuron{i}", stake=(1 + i) * WAD if i < 64 else 0) for i in range(256)]
+    world.enter(*people[:64])
+    gas = {"enter": world.vm.gas_used}
+    epoch = world.next_epoch()
+    world.join("late")
+    gas["register"] = world.vm.gas_used
+    world.next_epoch()
+    world.seal(epoch)
+    gas["seal"] = world.vm.gas_used
+    world.vm.mine(5)
+    world.close(world.closing(epoch, []), *people[:64])
+    gas["close"] = world.vm.gas_used
+    print(gas)
+    assert max(gas.values()) < 15_000_000
+    assert len(world.subnets.neurons(world.subnet)) == 256
