@@ -19,6 +19,7 @@ from weftwork.models.gateway.app import Setting
 from weftwork.models.job import Terms
 from weftwork.network.founding import COINS, open_network
 from weftwork.network.home import Home
+from weftwork.network.judge import ValidatorRole
 from weftwork.network.role import GatewayRole, MinerRole, Site
 from weftwork.records import NO_ADDRESS
 from weftwork.units import WAD
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
     from weftwork.ledger.deployment import Contracts
     from weftwork.models.engine.port import Engine
+    from weftwork.models.subnet.port import Subnet
 
 SUBNET = 1
 
@@ -49,6 +51,7 @@ class Devnet:
         self.names: dict[str, str] = {}
         self.miners: dict[str, MinerRole] = {}
         self.gateways: dict[str, GatewayRole] = {}
+        self.validators: dict[str, ValidatorRole] = {}
         self.sites: dict[str, Site] = {}
         self._roles: list[Any] = []
 
@@ -108,6 +111,18 @@ class Devnet:
         role = GatewayRole(site, [self.subnet], setting=setting, port=port, every=3600.0, **options)
         await role.start()
         self.gateways[name] = role
+        self._roles.append(role)
+        return role
+
+    async def add_validator(
+        self, name: str, rule: Subnet, *, stake: int = 1_000 * WAD, **options: Any
+    ) -> ValidatorRole:
+        """A validator with ``stake`` wad, seated from the next epoch on, that asks through every gateway."""
+        site = self.site(name, COINS["validator"] + stake)
+        urls = [gateway.url for gateway in self.gateways.values()]
+        role = ValidatorRole(site, self.subnet, rule, stake=stake, gateways=urls, name=name, **options)
+        await role.start()
+        self.validators[name] = role
         self._roles.append(role)
         return role
 

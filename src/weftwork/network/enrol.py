@@ -104,7 +104,7 @@ def enrol_neuron(
     if stake > held:
         _allow(token, account, stakes.address)
         stakes.send(account, "stake", subnet, agent, stake - held)
-    if validate and not weights.call("holds_seat", subnet, uid):
+    if validate and not weights.call("held_seats", subnet) >> uid & 1:
         weights.send(account, "enter", subnet, uid)
     return Place(agent, uid)
 
