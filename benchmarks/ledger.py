@@ -2,9 +2,10 @@
 
     python benchmarks/ledger.py
 
-All get transactions that were signed before, mine each in a block of its own and answer with its receipt. Ours
-is measured on disk, one fsync a block, and in memory, as eth-tester always is. Rounds alternate. Prints medians
-and ratios, and writes ``benchmarks/results/ledger.json``. Also measured: opening a ledger of 10,000 blocks.
+All get transactions that were signed before, mine each in a block of its own and answer with its receipt.
+Ours is measured on disk, one fsync a block, and in memory, as eth-tester always is. Rounds alternate. Prints
+medians and ratios, and writes ``benchmarks/results/ledger.json``. Also measured: opening a ledger of 10,000
+blocks.
 """
 
 from __future__ import annotations
