@@ -8,10 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from weftwork.errors import LedgerError, LedgerUnavailable, NonceTooLow, Reverted, RpcError
+from weftwork.errors import (
+    LedgerError,
+    LedgerUnavailable,
+    NonceTooLow,
+    Reverted,
+    RpcError,
+    TransactionRejected,
+)
 from weftwork.ledger.artifact import Artifact, load_artifact
 from weftwork.ledger.contract import Contract
-from weftwork.ledger.hash import address_bytes, checksum
+from weftwork.ledger.hash import address_bytes, checksum, keccak
 from weftwork.ledger.key import Account
 from weftwork.ledger.transaction import Transaction
 
@@ -165,9 +172,16 @@ class Ledger:
         return digest
 
     def _send_raw(self, account: Account, tx: Transaction) -> str:
+        raw = account.sign_transaction(tx)
         try:
-            raw = account.sign_transaction(tx)
             return str(self.rpc("eth_sendRawTransaction", "0x" + raw.hex()))
+        except TransactionRejected:
+            # A request that was sent twice, because its connection broke, was refused the second time.
+            digest = "0x" + keccak(raw).hex()
+            if self.rpc("eth_getTransactionByHash", digest) is not None:
+                return digest
+            self._nonces.pop(account.address, None)
+            raise
         except BaseException:
             self._nonces.pop(account.address, None)
             raise

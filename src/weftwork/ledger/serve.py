@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from weftwork.errors import BadConfig, WeftError
@@ -28,6 +30,7 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY = 5 * 1024 * 1024
 BODY_SECONDS = 10.0
 _THREADS = 4
+_PARENT_SECONDS = 0.5
 
 
 class RpcApp:
@@ -181,8 +184,10 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-async def serve(app: RpcApp, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``ready`` is called once connections are accepted."""
+async def serve(
+    app: RpcApp, host: str, port: int, ready: Callable[[], None], *, with_parent: bool = False
+) -> None:
+    """Serve until SIGTERM, SIGINT or the end of the parent process; ``ready`` is called when it accepts."""
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
@@ -202,13 +207,22 @@ async def serve(app: RpcApp, host: str, port: int, ready: Callable[[], None]) ->
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     running = loop.create_task(server.serve())
+    watching = loop.create_task(_orphaned(os.getppid(), stop)) if with_parent else None
     try:
         await _accepting(host, port, running)
         ready()
         await running
     finally:
         stop()
+        if watching is not None:
+            watching.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def _orphaned(parent: int, stop: Callable[[], None]) -> None:
+    while os.getppid() == parent:  # noqa: ASYNC110
+        await asyncio.sleep(_PARENT_SECONDS)
+    stop()
 
 
 async def _accepting(host: str, port: int, running: asyncio.Task[None]) -> None:
@@ -238,6 +252,9 @@ def main(argv: list[str] | None = None) -> int:
         "--allow-origin", action="append", default=[], help="a web page's origin that may call"
     )
     parser.add_argument("--chain-id", type=int, default=None, help="chain id of a new ledger (31337)")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="stop when the process that started it ends"
+    )
     given = parser.parse_args(argv)
     try:
         port = free_port(given.host, given.port)
@@ -247,7 +264,8 @@ def main(argv: list[str] | None = None) -> int:
             line = {"ready": True, "url": f"http://{given.host}:{port}/rpc", "port": port}
             line |= {"chain_id": ledger.chain_id, "block": ledger.block_number(), "dev": given.dev}
             try:
-                asyncio.run(serve(app, given.host, port, lambda: print(json.dumps(line), flush=True)))
+                ready = partial(print, json.dumps(line), flush=True)
+                asyncio.run(serve(app, given.host, port, ready, with_parent=given.with_parent))
             finally:
                 app.close()
     except WeftError as error:

@@ -148,6 +148,22 @@ def test_our_own_door_uses_a_served_ledger_like_an_embedded_one(
         assert coin.call("balances", alice) == 10
 
 
+def test_served_ledger_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m weftwork.ledger.serve --path {tmp_path} --port 0 --with-parent"
+    shell = subprocess.Popen(
+        ["bash", "-c", f"{command} & read line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert shell.stdout is not None
+    assert shell.stdin is not None
+    assert json.loads(shell.stdout.readline())["ready"] is True
+    shell.kill()
+    shell.wait()
+    assert shell.stdout.read() == b""  # the pipe closes when its last holder, the served ledger, has ended
+    shell.stdout.close()
+    shell.stdin.close()
+    ledger.connect(f"embedded:{tmp_path}").close()
+
+
 def test_served_ledger_is_there_again_after_it_was_stopped(
     tmp_path: Path, artifacts: dict[str, Artifact], alice: Account
 ) -> None:
