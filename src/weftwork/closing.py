@@ -263,8 +263,8 @@ def read_bonds(
 ) -> Bonds:
     """The bonds that ``epoch`` starts from: those of the last closed epoch before it, recomputed.
 
-    ``cache`` keeps bonds by the id of their closing; without it every earlier epoch is recomputed. They follow
-    from public data alone, so a closing that a dishonest quorum accepted does not spoil the epochs after it.
+    ``cache`` keeps bonds by the id of their closing; without it every earlier epoch is recomputed. They
+    follow from public data alone, so a dishonest closing does not spoil the epochs after it.
     """
     events = contracts.at(ledger, "epochs").events("Closed", subnet=subnet)
     earlier = sorted((e for e in events if e.args["epoch"] < epoch), key=lambda e: e.args["epoch"])

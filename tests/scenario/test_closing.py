@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pytest
 from harness.ledger_world import LedgerWorld
