@@ -10,7 +10,6 @@ import sys
 from contextvars import ContextVar
 from typing import Any, Literal, TextIO
 
-import structlog
 from pydantic_core import to_json
 
 access = False
@@ -47,6 +46,8 @@ def configure(
     stream: TextIO | None = None,
 ) -> None:
     """Sets how this process logs: for people or as JSON lines, from which level on, where to."""
+    import structlog
+
     global access
     access = _LEVELS[level] <= 20
     out = stream or sys.stderr
@@ -70,6 +71,8 @@ def configure(
 
 def logger(role: str) -> Any:
     """The logger of one role."""
+    import structlog  # with what it imports, half a second on a busy machine: only roles pay it
+
     if not structlog.is_configured():
         configure(level="warning")
     return structlog.get_logger(role=role)
