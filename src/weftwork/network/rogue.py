@@ -100,23 +100,23 @@ class ReplayEngine(_Rogue):
 
     def __init__(self, source: Engine, *, learn: int = 6, claims: EngineInfo | None = None) -> None:
         super().__init__(claims or source.describe())
-        self._source = source
+        self.source = source
         self._learn = learn
         self._seen: list[tuple[frozenset[str], str]] = []
 
     async def start(self) -> None:
         """Starts what it copies from."""
-        await self._source.start()
+        await self.source.start()
 
     async def close(self) -> None:
         """Lets go of what it copies from."""
-        await self._source.close()
+        await self.source.close()
 
     async def say(self, body: Mapping[str, Any]) -> str:
         """An earlier answer, once it has enough of them."""
         shape = _trigrams(read_question(body))
         if len(self._seen) < self._learn:
-            found = await self._source.complete(body)
+            found = await self.source.complete(body)
             self._seen.append((shape, found.text))
             return found.text
         return max(self._seen, key=lambda kept: _likeness(kept[0], shape))[1]

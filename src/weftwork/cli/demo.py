@@ -1,0 +1,89 @@
+"""``weft demo``: the finite end-to-end run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from weftwork.network.demo import Report
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the requests.")] = 7,
+) -> None:
+    """Raise a network, ask 40 real questions, judge, close an epoch, pay, trace, verify; exit 1 if unfair."""
+    import asyncio
+
+    from weftwork.cli.screen import print_json, reporting, say
+
+    with reporting(as_json):
+        from weftwork.network.demo import Demo
+        from weftwork.network.home import new_run
+        from weftwork.wire import log
+
+        log.configure(level="error")
+        home = new_run("demo")
+        steps = iter(range(1, 10))
+        run = Demo(
+            home, (lambda text: None) if as_json else lambda text: say(f"{next(steps)}. {text}"), seed=seed
+        )
+        report = asyncio.run(run.run())
+        if as_json:
+            print_json(report.to_json())
+        else:
+            _show(report)
+        if not report.ok:
+            raise SystemExit(1)
+
+
+def _show(report: Report) -> None:
+    from weftwork.cli.screen import paint, print_next, print_table
+    from weftwork.units import Wad
+
+    def coins(amount: int) -> str:
+        return f"{'-' if amount < 0 else ''}{Wad(abs(amount)).format(4)}"
+
+    print()
+    head = ("miner", "what it does", "answered", "right", "score", "incentive", "emission", "fees", "earned")
+    rows = []
+    for row in sorted(report.rows.values(), key=lambda r: -r.earned):
+        rows.append(
+            (
+                row.name,
+                row.kind,
+                row.answered,
+                row.right,
+                "-" if row.score is None else f"{row.score:.0%}",
+                f"{row.incentive:.1%}",
+                coins(row.emission),
+                coins(row.fees),
+                coins(row.earned),
+            )
+        )
+    print_table(head, rows, right=range(2, 9))
+    passed = sum(check.ok is True for check in report.checks)
+    failed = [check for check in report.checks if check.ok is False]
+    for one in report.unanswered:
+        print(paint(f"no answer to {one['request']!r}: {one['message']}", "yellow"))
+    print(f"\nanswered  {report.answered} of {report.requests} requests, {report.right} exactly right")
+    print(f"epoch     {report.epoch} closed; minted {coins(report.minted)}, paid {coins(report.paid)} WEFT")
+    print(f"burned    {coins(report.burned)} WEFT (registrations and the burnt part of fees)")
+    print(
+        f"conserved {'every unit accounted for' if report.conserved else paint('UNITS ARE MISSING', 'red')}"
+    )
+    print(f"thread    {report.thread}")
+    said = "and nothing differs" if report.verified else paint("NOT VERIFIED", "red")
+    print(f"verified  {passed} checks passed, {len(failed)} failed, {said}")
+    for check in failed:
+        print(paint(f"          {check.name}: {check.detail}", "red"))
+    if not report.fair:
+        print(paint("UNFAIR: a dishonest miner earned as much as an honest one", "red"))
+    print(f"files     {report.files['home']}")
+    print(f"seconds   {report.seconds:.1f}")
+    print_next(f"weft trace {report.thread[:18]}   (then: weft verify {report.thread[:18]}, weft up)")
