@@ -220,9 +220,14 @@ class Function:
     """One function of a deployed contract, default arguments included: calling it sends a transaction."""
 
     def __init__(self, contract: Contract, overloads: list[dict[str, Any]]) -> None:
-        self._contract = contract
+        self.contract = contract
+        self.name = overloads[0]["name"]
+        self.is_view = overloads[0]["stateMutability"] in ("view", "pure")
         self._forms = {len(item["inputs"]): _form(item) for item in overloads}
-        self._is_view = overloads[0]["stateMutability"] in ("view", "pure")
+
+    def signature(self, count: int) -> str:
+        """The canonical signature of the form that takes ``count`` arguments."""
+        return f"{self.name}({','.join(self._forms[count][1].types)})"
 
     def calldata(self, *args: Any) -> bytes:
         """The call's data: selector and encoded arguments."""
@@ -233,16 +238,16 @@ class Function:
         return selector + inputs.encode(args)
 
     def __call__(self, *args: Any, sender: Any = None, value: int = 0) -> Any:
-        vm = self._contract.vm
+        vm = self.contract.vm
         kept = vm.gas_used, vm.logs
-        output = vm.transact(self._contract.address, self.calldata(*args), sender, value)
-        if self._is_view:
+        output = vm.transact(self.contract.address, self.calldata(*args), sender, value)
+        if self.is_view:
             vm.gas_used, vm.logs = kept
         return self._result(len(args), output)
 
     def call(self, *args: Any, sender: Any = None, value: int = 0) -> Any:
         """What the call would return now; nothing changes."""
-        vm = self._contract.vm
+        vm = self.contract.vm
         point = vm.snapshot()
         try:
             return self(*args, sender=sender, value=value)
@@ -272,6 +277,8 @@ class Contract:
         self.vm = vm
         self.address = address
         self.artifact = artifact
+        self.deploy_gas = 0
+        """The gas of the transaction that deployed it here."""
 
     def __getattr__(self, name: str) -> Function:
         forms = [item for item in self.artifact.abi if item["type"] == "function" and item["name"] == name]
@@ -394,6 +401,7 @@ class Vm:
         nonce = self._state.get_nonce(creator)
         self.transact(None, what.bytecode + Coder(inputs).encode(args), sender, value)
         contract = Contract(self, "0x" + create_address(creator, nonce).hex(), what)
+        contract.deploy_gas = self.gas_used
         self._contracts[contract.address] = contract
         return contract
 

@@ -1,0 +1,144 @@
+"""The gas of every public call of every contract, as whole transactions: base cost, data, refunds included.
+
+::
+
+    python benchmarks/gas.py            measure, write benchmarks/results/gas.json, print what changed
+    python benchmarks/gas.py --check    measure, compare, exit 1 naming each call that changed by over 1 %
+
+Gas is exact: the same bytecode and calls give the same number on any machine and any node. Views are
+measured as if they were sent. A call that no scenario makes is an error: a new function comes with its price.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from harness.vm import Contract, Function, _form  # noqa: E402
+
+from weftwork.contracts import list_artifacts, load_artifact  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results" / "gas.json"
+TOLERANCE_PERCENT = 1
+Gas = dict[str, dict[str, dict[str, int]]]
+
+
+class Meter:
+    """Books the gas of calls: by contract, by signature, by what was special about the call."""
+
+    def __init__(self) -> None:
+        self.gas: Gas = {}
+
+    def _book(self, contract: Contract, call: str, case: str, gas: int) -> None:
+        self.gas.setdefault(contract.artifact.name, {}).setdefault(call, {})[case] = gas
+
+    def deployed(self, *contracts: Contract) -> None:
+        """Book what deploying the contracts cost."""
+        for contract in contracts:
+            self._book(contract, "deploy", "", contract.deploy_gas)
+
+    def call(self, case: str, function: Function, *args: Any, **given: Any) -> Any:
+        """Make a call and book it; ``case`` says what is special about it, or nothing."""
+        vm = function.contract.vm
+        output = vm.transact(
+            function.contract.address, function.calldata(*args), given.get("sender"), given.get("value", 0)
+        )
+        self._book(function.contract, function.signature(len(args)), case, vm.gas_used)
+        return function._result(len(args), output)
+
+    def views(self, contract: Contract, by_name: dict[str, Any], given: dict[str, tuple[Any, ...]]) -> None:
+        """Book every view: arguments from ``given`` by function, else ``by_name``, else by type."""
+        for item in contract.artifact.abi:
+            if item["type"] != "function" or item["stateMutability"] not in ("view", "pure"):
+                continue
+            usual = (by_name.get(part["name"], DEFAULTS.get(part["type"])) for part in item["inputs"])
+            args = given.get(item["name"], tuple(usual))
+            self.call("", getattr(contract, item["name"]), *args)
+
+
+DEFAULTS = {
+    "uint256": 0,
+    "uint64": 1,
+    "bool": True,
+    "address": "0x" + "11" * 20,
+    "bytes32": bytes(32),
+    "string": "",
+    "address[]": [],
+}
+"""The argument of a view where the scenario gives none."""
+
+
+def measure() -> Gas:
+    """Run every scenario: what each call cost; raises ``SystemExit`` naming calls that none made."""
+    import gas_channel
+    import gas_registry
+    import gas_subnet
+    import gas_token
+
+    meter = Meter()
+    for scenario in (gas_token, gas_registry, gas_channel, gas_subnet):
+        scenario.run(meter)
+    missing = []
+    for name in list_artifacts():
+        known = meter.gas.get(name, {})
+        for item in load_artifact(name).abi:
+            if item["type"] == "function":
+                signature = f"{item['name']}({','.join(_form(item)[1].types)})"
+                if signature not in known:
+                    missing.append(f"{name}.{signature}")
+        if "deploy" not in known:
+            missing.append(f"{name}.deploy")
+    if missing:
+        raise SystemExit("no scenario calls\n  " + "\n  ".join(missing))
+    return {name: dict(sorted(calls.items())) for name, calls in sorted(meter.gas.items())}
+
+
+def flatten(gas: Gas) -> dict[str, int]:
+    """``Contract.call (case)`` to gas."""
+    return {
+        f"{name}.{call}" + (f" ({case})" if case else ""): number
+        for name, calls in gas.items()
+        for call, cases in calls.items()
+        for case, number in cases.items()
+    }
+
+
+def compare(before: Gas, now: Gas) -> list[str]:
+    """A line for each call that is new, gone, or changed by more than 1 %."""
+    old, new = flatten(before), flatten(now)
+    lines = [f"{name}: gone, cost {old[name]:,}" for name in sorted(old.keys() - new.keys())]
+    lines += [f"{name}: new, costs {new[name]:,}" for name in sorted(new.keys() - old.keys())]
+    for name in sorted(old.keys() & new.keys()):
+        change = new[name] - old[name]
+        if abs(change) * 100 > old[name] * TOLERANCE_PERCENT:
+            lines.append(f"{name}: {old[name]:,} -> {new[name]:,} ({100 * change / old[name]:+.1f} %)")
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on a change over 1 %%")
+    given = parser.parse_args()
+    kept: Gas = json.loads(RESULTS.read_text())["calls"] if RESULTS.exists() else {}
+    now = measure()
+    changes = compare(kept, now)
+    print("\n".join(changes) if changes else "no call changed by more than 1 %")
+    if not given.check:
+        sizes = {name: load_artifact(name).runtime_size for name in now}
+        result = {"unit": "gas of the whole transaction", "evm": "cancun", "code_bytes": sizes, "calls": now}
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"{len(flatten(now))} calls written to {RESULTS.relative_to(ROOT)}")
+        return 0
+    if changes:
+        print("next: python benchmarks/gas.py, and say in the commit why the gas changed")
+    return 1 if changes else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
