@@ -339,6 +339,12 @@ async def test_nobody_there_is_unreachable() -> None:
             await client.get_json("http://no-such-name.invalid/")
 
 
+async def test_peer_without_a_valid_certificate_is_unreachable_by_https() -> None:
+    async with await serve(make_app()) as running, Client(local=True) as client:
+        with pytest.raises(Unreachable):
+            await client.get_json(running.url.replace("http://", "https://"))
+
+
 async def test_connection_that_the_peer_closed_meanwhile_is_not_used_again() -> None:
     answer = OK + b"Content-Length: 2\r\n\r\n{}"
     async with peer(saying(answer)) as url, Client(local=True) as client:

@@ -105,12 +105,10 @@ def make_app(witness: Witness, **settings: Any) -> App:
     return app
 
 
-async def talk(running: Running, data: bytes, *, eof: bool = False) -> bytes:
+async def talk(running: Running, data: bytes) -> bytes:
     """All that the server answers to ``data`` on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(data)
-    if eof:
-        writer.write_eof()
     try:
         async with asyncio.timeout(10):
             return await reader.read()
