@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, li
         _take(shelves, thread, here)
         down.append(here)
         up += [p for shelf in shelves for p, c in shelf.links(here) if c == here]
-    roots = {e.id for e in thread.entries.values() if e.kind == "request"}
+    roots = {entry.id for entry in thread.of("request")}
     down = [bytes.fromhex(r[2:]) for r in roots] or down
     seen: set[bytes] = set()
     while down and len(seen) < limit:
@@ -166,7 +166,19 @@ def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, li
                 if parent == here:
                     thread.links.add(("0x" + parent.hex(), "0x" + child.hex()))
                     down.append(child)
+    for entry in thread.of("weights"):
+        _take_scores(shelves, thread, entry)
     return thread
+
+
+def _take_scores(shelves: list[_Shelf], thread: Thread, weights: Entry) -> None:
+    """All scores under the Merkle root that weights name, so that the root can be computed again."""
+    root = bytes.fromhex(str(weights.raw.get("scores", ""))[2:])
+    for shelf in shelves:
+        for parent, child in shelf.links(root):
+            if child == root:
+                thread.links.add(("0x" + parent.hex(), "0x" + root.hex()))
+                _take(shelves, thread, parent)
 
 
 def _find(shelves: list[_Shelf], start: str) -> bytes:
@@ -239,11 +251,11 @@ def draw_thread(thread: Thread, names: Mapping[str, str] | None = None) -> list[
     """The thread as lines of a tree, each record under the first parent that is here."""
     children: dict[str, list[str]] = {}
     placed: set[str] = set()
-    for parent, child in sorted(thread.links, key=lambda pair: _rank(thread, pair[1])):
-        if parent in thread.entries and child in thread.entries and child not in placed:
+    for parent, child in sorted(_edges(thread), key=lambda pair: _rank(thread, pair[1])):
+        if child not in placed:
             children.setdefault(parent, []).append(child)
             placed.add(child)
-    roots = [name for name in thread.entries if name not in placed]
+    roots = [name for name, entry in thread.entries.items() if name not in placed and entry.kind != "score"]
     lines: list[str] = []
 
     def walk(name: str, indent: str, last: bool, top: bool) -> None:
@@ -258,6 +270,18 @@ def draw_thread(thread: Thread, names: Mapping[str, str] | None = None) -> list[
     for name in sorted(roots, key=lambda one: _rank(thread, one)):
         walk(name, "", True, True)
     return lines
+
+
+def _edges(thread: Thread) -> Iterator[tuple[str, str]]:
+    """Parent and child among the entries; a Merkle root between scores and weights is stepped over."""
+    known = thread.entries
+    work = {name for name, entry in known.items() if entry.kind == "receipt"}
+    judged = {child for parent, child in thread.links if parent in work}
+    for parent, child in thread.links:
+        if parent in known and child in known:
+            yield parent, child
+        elif parent in judged and child not in known:
+            yield from ((parent, below) for root, below in thread.links if root == child and below in known)
 
 
 def _rank(thread: Thread, name: str) -> tuple[int, str]:
