@@ -52,12 +52,20 @@ def chat(text: str, **more: Any) -> dict[str, Any]:
 class Requester:
     """Whoever asks a miner directly, as a gateway does: signs requests, checks receipts, signs vouchers."""
 
-    def __init__(self, account: Account, miner: str, client: Client, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        account: Account,
+        miner: str,
+        client: Client,
+        now: Callable[[], float],
+        domains: Domains = DOMAINS,
+    ) -> None:
+        self.domains = domains
         self.account = account
         self.client = client
         self.now = now
         self.url = ""
-        self.purse = ChannelPurse(account, miner, DOMAINS.of("voucher"))
+        self.purse = ChannelPurse(account, miner, domains.of("voucher"))
 
     def order(
         self, body: Any, *, vouchers: Any = None, price: int = WAD // 1000, **more: Any
@@ -76,7 +84,7 @@ class Requester:
         }
         options = {name: more.pop(name) for name in ("stream", "commit_only") if name in more}
         record = Request(**{**fields, **more})
-        signed = Signed(record, self.account.sign_hash(record.digest(DOMAINS.of("request"))))
+        signed = Signed(record, self.account.sign_hash(record.digest(self.domains.of("request"))))
         voucher = self.purse.voucher() if vouchers is None else None
         return {
             "request": signed.to_json(),
@@ -97,7 +105,7 @@ class Requester:
         return reply
 
     def receipt(self, body: Any) -> Signed[Receipt]:
-        return Signed.from_json(body["receipt"]).require_signer(DOMAINS.of("receipt"), self.purse.payee)
+        return Signed.from_json(body["receipt"]).require_signer(self.domains.of("receipt"), self.purse.payee)
 
     async def stream(self, order: dict[str, Any]) -> tuple[str, list[Any], list[Any]]:
         """Words, receipt events and errors of a streamed order."""
