@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-from weftwork.errors import ArtifactMissing, BadInput
+from weftwork import contracts
+from weftwork.errors import ArtifactMissing, BadInput, NotFound
 from weftwork.ledger.hash import address_bytes, checksum, keccak
 
 Convert = Callable[[Any], Any]
@@ -45,19 +44,22 @@ class Artifact:
 
 @lru_cache(maxsize=256)
 def load_artifact(name: str) -> Artifact:
-    """The compiled contract of this name in the package; raises ArtifactMissing."""
-    folder = resources.files("weftwork.contracts") / "artifacts"
-    file = folder / f"{name}.json"
-    if not name.isidentifier() or not file.is_file():
-        known = (
-            sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".json"))
-            if folder.is_dir()
-            else []
-        )
+    """The compiled contract of this name in the package, with its codec; raises ArtifactMissing."""
+    try:
+        return artifact_of(contracts.load_artifact(name))
+    except NotFound as error:
         raise ArtifactMissing(
-            f"no compiled contract named {name!r}", value=name, hint=f"known: {', '.join(known) or 'none'}"
-        )
-    return Artifact.from_json(json.loads(file.read_text()), name)
+            f"no compiled contract named {name!r}", value=name, hint=f"known: {error.hint or 'none'}"
+        ) from None
+
+
+def artifact_of(given: Artifact | contracts.Artifact | str) -> Artifact:
+    """An artifact of any kind, or the name of one in the package, as an artifact with its codec."""
+    if isinstance(given, Artifact):
+        return given
+    if isinstance(given, str):
+        return load_artifact(given)
+    return Artifact(given.name, list(given.abi), given.bytecode)
 
 
 class Function:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from weftwork import contracts
 from weftwork.errors import (
     LedgerError,
     LedgerUnavailable,
@@ -16,7 +17,7 @@ from weftwork.errors import (
     RpcError,
     TransactionRejected,
 )
-from weftwork.ledger.artifact import Artifact, load_artifact
+from weftwork.ledger.artifact import Artifact, artifact_of
 from weftwork.ledger.contract import Contract
 from weftwork.ledger.hash import address_bytes, checksum, keccak
 from weftwork.ledger.key import Account
@@ -260,11 +261,14 @@ class Ledger:
     # contracts
 
     def deploy(
-        self, account: Account, artifact: Artifact | str, *args: Any, gas: int | None = None
+        self,
+        account: Account,
+        artifact: Artifact | contracts.Artifact | str,
+        *args: Any,
+        gas: int | None = None,
     ) -> Contract:
         """Deploy a compiled contract with its constructor's arguments; raises Reverted."""
-        if isinstance(artifact, str):
-            artifact = load_artifact(artifact)
+        artifact = artifact_of(artifact)
         if not artifact.bytecode:
             raise LedgerError(
                 f"{artifact.name or 'this artifact'} has no bytecode to deploy", value=artifact.name
@@ -273,9 +277,9 @@ class Ledger:
         receipt = self.wait(self.send(account, None, data, gas=gas))
         return Contract(self, artifact, receipt["contractAddress"])
 
-    def contract(self, artifact: Artifact | str, address: str | bytes) -> Contract:
+    def contract(self, artifact: Artifact | contracts.Artifact | str, address: str | bytes) -> Contract:
         """A contract that is there already; a string names an artifact of the package."""
-        return Contract(self, load_artifact(artifact) if isinstance(artifact, str) else artifact, address)
+        return Contract(self, artifact_of(artifact), address)
 
     # life
 
