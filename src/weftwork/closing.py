@@ -333,8 +333,19 @@ def plan_closing(
     epoch: int,
     cache: MutableMapping[Digest, Bonds] | None = None,
 ) -> ClosingPlan:
-    """Read and compute the closing of a sealed epoch, in one step; raises EpochNotFound."""
+    """Read and compute the closing of a sealed epoch, in one step.
+
+    Raises EpochNotFound while an earlier epoch is open: its closing is named in this one, and whoever signed
+    before it was settled would have to sign again, which is equivocation.
+    """
     sealed = read_sealed(ledger, contracts, subnet, epoch)
+    first_open = contracts.at(ledger, "epochs").call("next_close", subnet)
+    if epoch > first_open:
+        raise EpochNotFound(
+            f"epoch {first_open} of subnet {subnet} is still open, and epochs close in order",
+            value=first_open,
+            hint="close that epoch first, or skip it once it has stalled",
+        )
     before = read_bonds(ledger, contracts, subnet, epoch, cache)
     return compute_closing(read_snapshot(ledger, contracts, subnet, epoch), sealed, before)
 

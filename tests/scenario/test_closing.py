@@ -134,6 +134,35 @@ def test_two_closers_and_two_claimers_at_once_do_the_work_once(fresh):
     assert world.at("token").call("balanceOf", world.contracts.epochs) == 0
 
 
+def test_validator_does_not_sign_while_an_earlier_epoch_is_open(fresh):
+    """Its closing names the one before; signing early would mean signing twice, which is slashed."""
+    world = fresh
+    row = {world.mia.uid: 1}
+    epoch = world.judge((world.alice, row), (world.bob, row))
+    world.next_epoch()
+    world.seal(epoch)
+    with pytest.raises(EpochNotFound, match="still open"):
+        world.plan(epoch)
+    world.settle(world.now, world.alice, world.bob)
+    assert world.settle(epoch, world.alice, world.bob).closing.payout > 0
+
+
+def test_validator_that_never_reveals_earns_nothing_and_stops_nobody(fresh):
+    world = fresh
+    world.settle(world.now, world.alice, world.bob)
+    for _ in range(2):
+        epoch = world.judge((world.alice, {world.mia.uid: 1}))
+        world.next_epoch()
+        world.seal(epoch)
+        plan = world.plan(epoch)
+        if plan.closing.payout and len(plan.snapshot.seats) == 2:
+            world.mine_to(plan.snapshot.last_block + plan.snapshot.params.closing_window + 2)
+        vote = closing.sign_closing(plan, world.alice.account, world.contracts)
+        closing.submit_closing(world.chain, world.contracts, world.founder, plan.closing, [vote])
+    assert [seat.uid for seat in plan.snapshot.seats] == [world.alice.uid], "inactive after two misses"
+    assert world.bob.agent not in {claim.agent for claim in plan.claims}
+
+
 def test_account_without_a_seat_cannot_vote(fresh):
     with pytest.raises(BadRecord, match="no seat"):
         closing.sign_closing(fresh.plan(fresh.now), fresh.mia.account, fresh.contracts)
