@@ -101,13 +101,7 @@ def check(world: World, tx: Transaction, environment: Environment, *, gas_left: 
         raise TransactionRejected(
             f"exceeds block gas limit: {tx.gas} > {gas_left}", value=tx.gas, hint="lower the gas limit"
         )
-    if not tx.to and len(tx.data) > MAX_INITCODE:
-        raise TransactionRejected(
-            f"max initcode size exceeded: {len(tx.data)} > {MAX_INITCODE}", value=len(tx.data)
-        )
-    needed = tx.intrinsic_gas + (0 if tx.to else 2 * ((len(tx.data) + 31) // 32))
-    if tx.gas < needed:
-        raise TransactionRejected(f"intrinsic gas too low: have {tx.gas}, want {needed}", value=tx.gas)
+    check_size(tx)
     if tx.max_fee_per_gas < environment.base_fee:
         raise TransactionRejected(
             f"max fee per gas less than block base fee: {tx.max_fee_per_gas} < {environment.base_fee}",
@@ -124,6 +118,21 @@ def check(world: World, tx: Transaction, environment: Environment, *, gas_left: 
         )
 
 
+def needed_gas(tx: Transaction) -> int:
+    """Gas that is taken before the first instruction, the words of initcode (EIP-3860) included."""
+    return tx.intrinsic_gas + (0 if tx.to else 2 * ((len(tx.data) + 31) // 32))
+
+
+def check_size(tx: Transaction) -> None:
+    """Refuse too much initcode or too little gas to begin; raises TransactionRejected."""
+    if not tx.to and len(tx.data) > MAX_INITCODE:
+        raise TransactionRejected(
+            f"max initcode size exceeded: {len(tx.data)} > {MAX_INITCODE}", value=len(tx.data)
+        )
+    if tx.gas < (needed := needed_gas(tx)):
+        raise TransactionRejected(f"intrinsic gas too low: have {tx.gas}, want {needed}", value=tx.gas)
+
+
 def run(state: State, tx: Transaction, environment: Environment) -> Outcome:
     """Execute a transaction that passed ``check``; its changes are in the world afterwards, unsealed."""
     world: World = state._account_db
@@ -133,6 +142,7 @@ def run(state: State, tx: Transaction, environment: Environment) -> Outcome:
 
 def call(state: State, tx: Transaction, environment: Environment, *, free: bool) -> Outcome:
     """Execute a transaction as ``eth_call`` does, and leave no trace; ``free`` takes no gas money."""
+    check_size(tx)
     world: World = state._account_db
     checkpoint = world.record()
     world.start_transaction()

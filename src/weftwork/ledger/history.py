@@ -8,10 +8,10 @@ from typing import cast
 
 from weftwork.errors import LedgerCorrupt
 from weftwork.ledger import rlp, transaction, trie
+from weftwork.ledger.assembly import block_hashes, build
 from weftwork.ledger.block import Header
 from weftwork.ledger.engine import Environment
 from weftwork.ledger.journal import Journal
-from weftwork.ledger.node import block_hashes, build
 from weftwork.ledger.world import World
 
 

@@ -176,5 +176,7 @@ def _lock(path: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise LedgerInUse(f"the ledger {path} is open in another process", value=str(path)) from None
+        raise LedgerInUse(
+            f"the ledger {path} is open already, here or in another process", value=str(path)
+        ) from None
     return handle

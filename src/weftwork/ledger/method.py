@@ -9,7 +9,7 @@ from weftwork import __version__
 from weftwork.errors import InsufficientFunds, Reverted, RpcError
 from weftwork.ledger import param, view
 from weftwork.ledger.block import Header, hex_of, next_base_fee
-from weftwork.ledger.engine import Outcome
+from weftwork.ledger.engine import Outcome, needed_gas
 from weftwork.ledger.hash import keccak
 from weftwork.ledger.node import Node
 from weftwork.ledger.param import LogFilter, Params
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_FILTERS = 1024
 MAX_MINED = 100_000
+MAX_TIME = 2**40
 
 Method = Callable[["Rpc", Params], Any]
 METHODS: dict[str, Method] = {}
@@ -172,6 +173,27 @@ def _(rpc: Rpc, params: Params) -> Any:
     return view.receipts(rpc.node, param.header(rpc.node, {"blockHash": tag} if by_hash else tag))
 
 
+@method("eth_getTransactionByBlockNumberAndIndex")
+def _(rpc: Rpc, params: Params) -> Any:
+    return _placed(rpc, params[0], params[1])
+
+
+@method("eth_getTransactionByBlockHashAndIndex")
+def _(rpc: Rpc, params: Params) -> Any:
+    return _placed(rpc, {"blockHash": params[0]}, params[1])
+
+
+def _placed(rpc: Rpc, tag: Any, place: Any) -> Any:
+    block = _block(rpc, tag, True)
+    place = param.quantity(place, "index")
+    return block["transactions"][place] if block and place < len(block["transactions"]) else None
+
+
+@method("eth_getBlockTransactionCountByHash")
+def _(rpc: Rpc, params: Params) -> str:
+    return hex(len(rpc.node.transactions(param.header(rpc.node, {"blockHash": params[0]}).number)))
+
+
 @method("eth_getBlockTransactionCountByNumber")
 def _(rpc: Rpc, params: Params) -> str:
     return hex(len(rpc.node.transactions(param.header(rpc.node, params[0]).number)))
@@ -283,9 +305,9 @@ def estimate(node: Node, tx: Transaction, header: Header) -> int:
     """The least gas, within 1 %, with which the transaction succeeds in the next block; raises Reverted."""
 
     def attempt(gas: int) -> Outcome:
-        return node.call(tx.copy(gas=gas), header, pending=True)
+        return node.call(tx.copy(gas=gas), header, pending=header.hash == node.head.hash)
 
-    floor = tx.intrinsic_gas + (0 if tx.to else 2 * ((len(tx.data) + 31) // 32))
+    floor = needed_gas(tx)
     if tx.gas < floor:
         raise RpcError(-32000, f"gas required exceeds allowance ({tx.gas})", value=tx.gas)
     first = attempt(tx.gas)
@@ -324,12 +346,12 @@ def _(rpc: Rpc, params: Params) -> bool:
 
 @method("evm_increaseTime", dev=True)
 def _(rpc: Rpc, params: Params) -> int:
-    return rpc.node.increase_time(param.quantity(params[0], "seconds"))
+    return rpc.node.increase_time(param.quantity(params[0], "seconds", MAX_TIME))
 
 
 @method("evm_setNextBlockTimestamp", dev=True)
 def _(rpc: Rpc, params: Params) -> None:
-    rpc.node.set_next_time(param.quantity(params[0], "timestamp"))
+    rpc.node.set_next_time(param.quantity(params[0], "timestamp", MAX_TIME))
 
 
 @method("evm_setAutomine", dev=True)
@@ -348,5 +370,5 @@ def _(rpc: Rpc, params: Params) -> str:
         at = params[0]
     if not 1 <= count <= MAX_MINED:
         raise param.invalid(f"blocks must be 1 to {MAX_MINED}", count)
-    rpc.node.mine(count, None if at is None else param.quantity(at, "timestamp"))
+    rpc.node.mine(count, None if at is None else param.quantity(at, "timestamp", MAX_TIME))
     return "0x0"

@@ -10,12 +10,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from weftwork.errors import BadConfig, LedgerCorrupt, NonceTooLow, RpcError, TransactionRejected
 from weftwork.ledger import block as blocks
 from weftwork.ledger import engine, rlp, transaction, trie
+from weftwork.ledger.assembly import block_hashes, build
 from weftwork.ledger.block import Header
 from weftwork.ledger.engine import Environment, Outcome
 from weftwork.ledger.hash import address_bytes, keccak
@@ -24,7 +26,6 @@ from weftwork.ledger.transaction import Transaction
 from weftwork.ledger.world import World
 
 COINBASE = bytes(20)
-ANCESTORS = 256
 POOL_LIMIT = 4096
 
 
@@ -189,6 +190,8 @@ class Node:
                 self._drain(tx.sender)
             else:
                 self._enqueue(tx)
+                if self.automine:
+                    self._drain(tx.sender)
             return tx.hash
 
     def _enqueue(self, tx: Transaction) -> None:
@@ -204,21 +207,14 @@ class Node:
         self.pool[tx.sender, tx.nonce] = tx
 
     def _drain(self, sender: bytes) -> None:
-        """Mine what waited for this sender's nonce; drop what the chain no longer accepts."""
+        """Mine what waited for this sender's nonce, up to the first that the next block cannot take."""
         while tx := self.pool.get((sender, self.world.get_nonce(sender))):
             environment = self.next_environment()
             try:
                 engine.check(self.world, tx, environment, gas_left=environment.gas_limit)
             except TransactionRejected:
-                self._forget([tx])
                 return
             self._mine([tx])
-
-    def _forget(self, txs: Sequence[Transaction]) -> None:
-        with self.journal.commit() as db:
-            db.executemany("DELETE FROM pool WHERE hash = ?", [(tx.hash,) for tx in txs])
-        for tx in txs:
-            self.pool.pop((tx.sender, tx.nonce), None)
 
     def pending_nonce(self, address: bytes) -> int:
         """The sender's next nonce, counting what waits in the pool without a gap."""
@@ -252,21 +248,27 @@ class Node:
                 self.set_next_time(at)
             self._mine(self._ready(self.next_environment()), empty=count - 1)
 
-    def _mine(self, txs: Sequence[Transaction], empty: int = 0) -> None:
-        # An error on the way leaves nothing half done: SQLite rolls back, and the head is read again.
+    @contextmanager
+    def _durably(self) -> Iterator[sqlite3.Connection]:
+        """One step, whole on disk; on an error SQLite rolls back and the head is read again."""
         try:
             with self.journal.commit() as db:
-                self._seal(txs, self.next_environment())
-                for _ in range(empty):
-                    self._seal([], self.next_environment())
-                gone = [tx for tx in txs if (tx.sender, tx.nonce) in self.pool]
-                if gone:
-                    db.executemany("DELETE FROM pool WHERE hash = ?", [(tx.hash,) for tx in gone])
+                yield db
         except BaseException:
             self._load_head()
             raise
-        for tx in gone:
-            del self.pool[tx.sender, tx.nonce]
+
+    def _mine(self, txs: Sequence[Transaction], empty: int = 0) -> None:
+        keys = [(tx.sender, tx.nonce) for tx in txs]
+        waited = [self.pool[key] for key in keys if key in self.pool]
+        with self._durably() as db:
+            self._seal(txs, self.next_environment())
+            for _ in range(empty):
+                self._seal([], self.next_environment())
+            if waited:
+                db.executemany("DELETE FROM pool WHERE hash = ?", [(tx.hash,) for tx in waited])
+        for key in keys:
+            self.pool.pop(key, None)
 
     def _seal(self, txs: Sequence[Transaction], environment: Environment) -> None:
         """Execute and append one block; called inside a commit."""
@@ -322,7 +324,7 @@ class Node:
 
     def increase_time(self, seconds: int) -> int:
         """Move the clock of later blocks forward; returns the whole offset in seconds."""
-        with self.lock, self.journal.commit():
+        with self.lock, self._durably():
             self.offset += seconds
             self._write_time()
             return self.offset
@@ -334,13 +336,13 @@ class Node:
                 raise RpcError(
                     -32602, f"timestamp {at} lies before the newest block's {self.head.time}", value=at
                 )
-            with self.journal.commit():
+            with self._durably():
                 self.next_time = at
                 self._write_time()
 
     def snapshot(self) -> int:
         """Remember the present state; returns the id for ``revert``."""
-        with self.lock, self.journal.commit() as db:
+        with self.lock, self._durably() as db:
             cursor = db.execute(
                 "INSERT INTO snapshot (number, offset, next_time) VALUES (?, ?, ?)",
                 (self.head.number, self.offset, self.next_time),
@@ -356,7 +358,7 @@ class Node:
             if row is None:
                 return False
             number, offset, next_time = row
-            with self.journal.commit() as db:
+            with self._durably() as db:
                 db.execute("DELETE FROM snapshot WHERE id >= ?", (snapshot,))
                 for table, column in (
                     ("journal", "number"),
@@ -371,56 +373,3 @@ class Node:
             self.pool.clear()
             self._load_head()
             return True
-
-
-def build(
-    world: World,
-    parent: Header,
-    txs: Sequence[Transaction],
-    environment: Environment,
-    ancestors: Iterator[bytes],
-) -> tuple[Header, list[Transaction], list[tuple[Outcome, bytes]]]:
-    """Execute transactions on the parent's world and seal the block; those that do not fit are left out."""
-    state = engine.open_state(world, environment, ancestors)
-    included: list[Transaction] = []
-    results: list[tuple[Outcome, bytes]] = []
-    receipts: list[bytes] = []
-    cumulative = 0
-    for tx in txs:
-        if len(txs) > 1:
-            try:
-                engine.check(world, tx, environment, gas_left=environment.gas_limit - cumulative)
-            except TransactionRejected:
-                continue
-            if tx.nonce != world.get_nonce(tx.sender):
-                continue
-        outcome = engine.run(state, tx, environment)
-        cumulative += outcome.gas_used
-        bloom = blocks.bloom_of(outcome.logs) if outcome.logs else blocks.EMPTY_BLOOM
-        included.append(tx)
-        results.append((outcome, bloom))
-        receipts.append(blocks.encode_receipt(tx.type_id, outcome.success, cumulative, bloom, outcome.logs))
-    header = Header(
-        parent_hash=parent.hash,
-        coinbase=environment.coinbase,
-        state_root=world.seal(),
-        transactions_root=trie.root_of([tx.raw for tx in included]),
-        receipts_root=trie.root_of(receipts),
-        bloom=blocks.join_blooms(bloom for _, bloom in results) if results else blocks.EMPTY_BLOOM,
-        number=environment.number,
-        gas_limit=environment.gas_limit,
-        gas_used=cumulative,
-        time=environment.time,
-        prevrandao=environment.prevrandao,
-        base_fee=environment.base_fee,
-    ).seal()
-    return header, included, results
-
-
-def block_hashes(journal: Journal, number: int) -> Iterator[bytes]:
-    """Hashes of the 256 blocks before block ``number``, the newest first (for BLOCKHASH)."""
-    rows = journal.db.execute(
-        "SELECT hash FROM block WHERE number < ? ORDER BY number DESC LIMIT ?", (number, ANCESTORS)
-    )
-    for (digest,) in rows:
-        yield digest

@@ -11,6 +11,7 @@ from weftwork.ledger.node import Node
 from weftwork.ledger.transaction import AccessList, Transaction
 
 INVALID_PARAMS = -32602
+MAX_FEE = 2**128
 _NAMED_HEADS = ("latest", "pending", "safe", "finalized")
 
 
@@ -30,18 +31,18 @@ class Params(list[Any]):
             raise invalid(f"parameter {place + 1} is missing") from None
 
 
-def quantity(value: Any, name: str = "quantity") -> int:
-    """A 0x-hexadecimal quantity, or a plain number."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+def quantity(value: Any, name: str = "quantity", most: int = 2**256 - 1) -> int:
+    """A 0x-hexadecimal quantity, or a plain number, of at most ``most``."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
         return value
     if isinstance(value, str) and len(value) <= 66:
         try:
             number = int(value, 16) if value[:2] in ("0x", "0X") else int(value)
         except ValueError:
             number = -1
-        if number >= 0:
+        if 0 <= number <= most:
             return number
-    raise invalid(f"{name} is no quantity: {str(value)[:80]!r}", value)
+    raise invalid(f"{name} is no quantity or out of range: {str(value)[:80]!r}", value)
 
 
 def data(value: Any, name: str = "data", size: int | None = None) -> bytes:
@@ -99,8 +100,8 @@ def call(node: Node, given: Any, *, gas: int) -> Transaction:
         type_id=2,
         chain_id=node.chain_id,
         nonce=0,
-        max_priority_fee_per_gas=quantity(tip, "maxPriorityFeePerGas") if tip is not None else 0,
-        max_fee_per_gas=quantity(fee, "maxFeePerGas") if fee is not None else 0,
+        max_priority_fee_per_gas=quantity(tip, "maxPriorityFeePerGas", MAX_FEE) if tip is not None else 0,
+        max_fee_per_gas=quantity(fee, "maxFeePerGas", MAX_FEE) if fee is not None else 0,
         gas=gas if asked is None else min(quantity(asked, "gas"), gas),
         to=address(to, "to") if to else b"",
         value=quantity(given["value"], "value") if given.get("value") is not None else 0,
@@ -168,4 +169,4 @@ def log_filter(node: Node, given: Any) -> LogFilter:
 def _number(node: Node, tag: Any) -> int:
     if isinstance(tag, str) and tag in _NAMED_HEADS:
         return node.head.number
-    return 0 if tag == "earliest" else quantity(tag, "block")
+    return 0 if tag == "earliest" else min(quantity(tag, "block"), 2**62)

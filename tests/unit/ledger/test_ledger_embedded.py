@@ -183,3 +183,72 @@ def test_reading_a_contract_that_is_not_there_says_so() -> None:
             token.call("totalSupply")
         with pytest.raises(RpcError, match="block not found"):
             token.call("totalSupply", block=99)
+
+
+def test_waiting_transaction_that_a_direct_one_overtakes_is_gone_for_good(tmp_path: Path) -> None:
+    fees = {
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 1,
+        "gas": 21_000,
+        "chainId": 31337,
+        "to": ALICE.address,
+    }
+    with ledger.connect(f"embedded:{tmp_path}", dev=True) as chain:
+        treasury = chain.treasury()
+        chain.rpc("evm_setAutomine", False)
+        slow = treasury.sign_transaction({"nonce": 0, "value": 1, **fees})
+        chain.rpc("eth_sendRawTransaction", "0x" + slow.hex())
+        chain.rpc("evm_setAutomine", True)
+        fast = treasury.sign_transaction({"nonce": 0, "value": 2, **fees})
+        chain.rpc("eth_sendRawTransaction", "0x" + fast.hex())
+        assert chain.balance(ALICE) == 2
+    with ledger.connect(f"embedded:{tmp_path}") as chain:
+        assert chain.rpc("eth_getTransactionByHash", "0x" + ledger.keccak(slow).hex()) is None
+        chain.wait(chain.send(treasury, ALICE.address, value=3))
+        assert chain.balance(ALICE) == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("evm_increaseTime", [2**70]),
+        ("evm_setNextBlockTimestamp", ["0x" + "f" * 64]),
+        ("evm_mine", [{"blocks": 0}]),
+        ("evm_mine", [{"blocks": 10**9}]),
+        ("evm_increaseTime", [-1]),
+        ("eth_call", [{"gasPrice": hex(2**200)}]),
+        ("eth_call", [{"value": hex(2**256)}]),
+        ("eth_getStorageAt", [ALICE.address, 2**256]),
+        ("eth_getFilterChanges", [True]),
+        ("eth_call", [{"to": ALICE.address}, "latest", {ALICE.address: {"balance": "0x1"}}]),
+    ],
+)
+def test_values_out_of_range_are_refused_and_change_nothing(method: str, params: list[object]) -> None:
+    with ledger.connect("embedded:", dev=True, clock=lambda: START) as chain:
+        before = chain.block(), chain.rpc("evm_increaseTime", 0)
+        with pytest.raises(RpcError):
+            chain.rpc(method, *params)
+        assert (chain.block(), chain.rpc("evm_increaseTime", 0)) == before
+
+
+def test_call_that_cannot_begin_is_refused_with_a_reason() -> None:
+    with ledger.connect("embedded:") as chain:
+        for request, sentence in [
+            ({"to": ALICE.address, "gas": "0x1"}, "intrinsic gas too low"),
+            ({"data": "0x" + "00" * 49_153}, "initcode size exceeded"),
+            ({"to": ALICE.address, "value": "0x1"}, "insufficient funds"),
+        ]:
+            with pytest.raises(TransactionRejected, match=sentence):
+                chain.rpc("eth_call", request)
+        logs = chain.rpc("eth_getLogs", {"fromBlock": "0x" + "f" * 60, "toBlock": "0x" + "f" * 60})
+        assert logs == []
+
+
+def test_transactions_are_found_by_their_place_in_a_block() -> None:
+    with ledger.connect("embedded:") as chain:
+        receipt = chain.wait(chain.send(chain.treasury(), ALICE.address, value=1))
+        by_number = chain.rpc("eth_getTransactionByBlockNumberAndIndex", "0x1", "0x0")
+        assert by_number == chain.rpc("eth_getTransactionByBlockHashAndIndex", receipt["blockHash"], "0x0")
+        assert by_number["hash"] == receipt.tx
+        assert chain.rpc("eth_getTransactionByBlockNumberAndIndex", "0x1", "0x1") is None
+        assert chain.rpc("eth_getBlockTransactionCountByHash", receipt["blockHash"]) == "0x1"
