@@ -19,7 +19,7 @@ def trace(
     """Draw the thread of an answer: who asked, who answered, who judged, who was paid."""
     from weftwork.cli.screen import paint, print_json, print_next, reporting
     from weftwork.network.find import find_thread
-    from weftwork.network.thread import draw_thread
+    from weftwork.network.thread import draw_thread, read_talk
 
     with reporting(as_json):
         thread, _ = find_thread(what)
@@ -29,12 +29,9 @@ def trace(
         names = {str(k): str(v) for k, v in thread.network.get("names", {}).items()}
         for line in draw_thread(thread, names):
             print(line)
-        for entry in thread.of("request")[:1]:
-            kept = thread.contents.get(str(entry.raw.get("content")))
-            if kept:
-                print(paint("\nasked     ", "dim") + kept["body"][:400])
-        for entry in thread.of("receipt"):
-            kept = thread.contents.get(str(entry.raw.get("output")))
-            if kept and entry.raw.get("final"):
-                print(paint("answered  ", "dim") + kept["body"][:400])
+        question, answer = read_talk(thread)
+        if question:
+            print(paint("\nasked     ", "dim") + question[:400])
+        if answer:
+            print(paint("answered  ", "dim") + answer[:400])
         print_next(f"weft verify {thread.start}")

@@ -255,6 +255,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started it ends"
     )
+    parser.add_argument(
+        "--block-time", type=float, default=0.0, help="seconds after which an empty block is mined (0: never)"
+    )
     given = parser.parse_args(argv)
     try:
         port = free_port(given.host, given.port)

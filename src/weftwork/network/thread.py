@@ -243,6 +243,24 @@ def describe_entry(entry: Entry, names: Mapping[str, str] | None = None) -> str:
     return "unreadable"
 
 
+def read_talk(thread: Thread) -> tuple[str, str]:
+    """What was asked and what was answered, for people; empty where the private content is not here."""
+    question = answer = ""
+    for entry in thread.of("request"):
+        kept = thread.contents.get(str(entry.raw.get("content")))
+        if kept and not question:
+            try:
+                body = json.loads(kept["body"])
+                question = str(body["messages"][-1]["content"] if "messages" in body else body["prompt"])
+            except (ValueError, KeyError, TypeError, IndexError):
+                question = kept["body"]
+    for entry in thread.of("receipt"):
+        kept = thread.contents.get(str(entry.raw.get("output")))
+        if kept and entry.raw.get("final"):
+            answer = kept["body"]
+    return question, answer
+
+
 def _coins(value: Any) -> str:
     return f"{Wad(int(value)).format()} WEFT"
 

@@ -121,7 +121,7 @@ class Verifier:
         for parent in self.records[entry.id].parents:
             if str(parent) in self.thread.entries:
                 yield Check(True, "parent", entry.id, f"{entry.kind} follows from {str(parent)[:10]}…")
-            else:
+            elif entry.kind != "score":  # scores beside the traced one come without their receipts
                 yield Check(
                     None, "parent", entry.id, f"{entry.kind}: its parent {str(parent)[:10]}… is not here"
                 )
