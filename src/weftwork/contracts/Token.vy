@@ -52,6 +52,7 @@ name: public(constant(String[8])) = "Weftwork"
 symbol: public(constant(String[4])) = "WEFT"
 decimals: public(constant(uint8)) = 18
 CAP: public(constant(uint256)) = 21_000_000 * 10**18
+# Most first allocations.
 MAX_ALLOCATIONS: constant(uint256) = 64
 
 PERMIT_TYPEHASH: constant(bytes32) = keccak256(

@@ -7,6 +7,7 @@
         lie the balances that payments are shared into.
 """
 
+# Most legs of a route.
 MAX_LEGS: constant(uint256) = 16
 BPS: constant(uint256) = 10_000
 
