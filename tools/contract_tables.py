@@ -5,14 +5,13 @@
     python tools/contract_tables.py            rewrite the tables between the page's markers
     python tools/contract_tables.py --check    write nothing, exit 1 if a table differs
 
-Bounds come from the constants ``MAX_*`` (with the comment above each), errors from the reasons of ``assert``, the
-notes on halting from ``@custom:halt``, sizes from the artifacts.
+Bounds come from the constants ``MAX_*`` (with the comment above each), errors from the reasons of
+``assert``, the notes on halting from ``@custom:halt``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 
@@ -84,11 +83,8 @@ def read_halts(sources: dict[str, str]) -> dict[str, str]:
 
 def render(sources: dict[str, str]) -> dict[str, str]:
     """Every table of the page as Markdown, by the name of its marker."""
-    sizes = {
-        path.stem: json.loads(path.read_text())["runtime_size"] for path in CONTRACTS.glob("artifacts/*")
-    }
-    halts = ["| contract | bytes | who can halt what, and what users keep |", "|---|--:|---|"]
-    halts += [f"| `{name}` | {sizes[name]:,} | {text} |" for name, text in read_halts(sources).items()]
+    halts = ["| contract | who can halt what, and what users keep |", "|---|---|"]
+    halts += [f"| `{name}` | {text} |" for name, text in read_halts(sources).items()]
     bounds = ["| where | constant | bound | what |", "|---|---|--:|---|"]
     bounds += [
         f"| `{name}` | `{one}` | {value} | {words} |" for name, one, value, words in read_bounds(sources)
