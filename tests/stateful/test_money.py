@@ -349,4 +349,4 @@ class Money(RuleBasedStateMachine):
 
 
 TestMoney = Money.TestCase
-TestMoney.settings = settings(max_examples=9, stateful_step_count=50)
+TestMoney.settings = settings(max_examples=settings.default.max_examples // 3, stateful_step_count=50)
