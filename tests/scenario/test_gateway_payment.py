@@ -220,18 +220,17 @@ async def test_a_gateway_killed_between_answer_and_voucher_loses_nothing(tmp_pat
     async with AsyncExitStack() as stack:
         miner = await start_miner(stack, "miner")
         http = await stack.enter_async_context(Http(local=True, timeout=30))
-        for _ in range(2):
-            process = spawn(tmp_path, miner, 1000, durable)
-            try:
-                url = (await asyncio.to_thread(process.stdout.readline)).strip()
-                for _ in range(3):
-                    reply = await http.post_json(f"{url}/v1/chat/completions", body, headers)
-                    assert reply.status == 200
-            finally:
-                os.kill(process.pid, signal.SIGKILL)
-                process.communicate()
-            owed = miner.book.totals()
-            assert owed["due"] > owed["paid"], "the last answer was given and not yet paid"
+        process = spawn(tmp_path, miner, 1000, durable)
+        try:
+            url = (await asyncio.to_thread(process.stdout.readline)).strip()
+            for _ in range(3):
+                reply = await http.post_json(f"{url}/v1/chat/completions", body, headers)
+                assert reply.status == 200
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+        owed = miner.book.totals()
+        assert owed["due"] > owed["paid"], "the last answer was given and not yet paid"
         process = spawn(tmp_path, miner, 0.01, durable)
         try:
             await asyncio.to_thread(process.stdout.readline)
@@ -245,7 +244,7 @@ async def test_a_gateway_killed_between_answer_and_voucher_loses_nothing(tmp_pat
         assert owed["paid"] == owed["due"] > 0
         if durable == "durable":
             with Store(tmp_path / "gateway.db") as store:
-                assert store.count("receipt") == 6
+                assert store.count("receipt") == 3
                 assert KeyRing(store, lambda: 0.0).all()[0].spent == owed["due"]
 
 

@@ -47,6 +47,8 @@ class Miner:
         self.refuses_prefix = False
         self.fails = 0
         self.error = None
+        self.wary = False
+        self.due = 0
         self.final_text = None
         for switch, value in switches.items():
             assert hasattr(self, switch)
@@ -97,7 +99,10 @@ class Miner:
         assert keccak(bytes.fromhex(held["salt"]) + text) == request.record.content
         self.vouchers += [Signed.from_json(item) for item in held["vouchers"]]
         body = json.loads(text)
+        if self.wary and self.due > self.paid:
+            return 402, {"error": {"code": "refused.unpaid", "message": "pay first"}}
         self.asked.append((request, body))
+        self.due += self.price
         if self.error is not None:
             return self.error
         if self.fails > 0:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 
+from weftwork.models.gateway.broker import Patience
 from weftwork.models.gateway.route import Policy
 from weftwork.records import Receipt, Voucher
 
-from .actor import MODEL, Miner, town, until
+from .actor import MODEL, Miner, seat, town, until
 
 
 async def test_a_question_is_answered_receipted_and_paid():
@@ -26,10 +27,45 @@ async def test_a_question_is_answered_receipted_and_paid():
 
 async def test_the_voucher_for_an_answer_rides_on_the_next_request():
     async with town(Miner("honest")) as t:
-        t.gateway.broker.patience = t.gateway.broker.patience.__class__(idle=1000.0)
+        t.gateway.broker.patience = Patience(idle=1000.0, voucher=0.0)
         for _ in range(3):
             await t.ask()
         assert [item.record.cumulative for item in t.miners[0].vouchers] == [5, 10]
+
+
+async def test_one_voucher_pays_for_many_answers_that_come_fast():
+    async with town(Miner("honest"), patience=Patience(idle=1000.0, voucher=1000.0)) as t:
+        for _ in range(5):
+            await t.ask()
+        assert [item.record.cumulative for item in t.miners[0].vouchers] == [5]
+        await t.settled()
+        assert t.miners[0].paid == 25
+
+
+async def test_a_miner_that_wants_to_be_paid_before_it_goes_on_is_paid_at_once():
+    wary = Miner("wary", wary=True)
+    async with town(wary, patience=Patience(idle=1000.0, voucher=1000.0)) as t:
+        for _ in range(4):
+            assert (await t.ask()).status == 200
+        assert wary.paid == 15
+        _, events = await read_stream(t)
+        assert words_of(events) == "the quick brown fox"
+        assert wary.paid == 20
+
+
+async def test_a_refreshed_list_of_miners_keeps_what_was_learnt_about_them():
+    async with town(Miner("honest")) as t:
+        await t.ask()
+        (old,) = t.gateway.directory.seats()
+        fresh = seat(t.miners[0], old.endpoint, t.gateway.account, None, input_price=7)
+        fresh.purse = None
+        t.gateway.update([fresh])
+        (now,) = t.gateway.directory.seats()
+        assert now.standing.calls == 1
+        assert now.input_price == 7
+        assert now.purse is not None
+        t.gateway.update([])
+        assert (await t.ask()).status == 404
 
 
 async def test_a_miner_that_fails_is_replaced_by_another():

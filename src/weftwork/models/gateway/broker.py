@@ -25,14 +25,18 @@ from weftwork.models.gateway.work import Ask, Work, prove_receipt
 from weftwork.records import Domains, Receipt, Request, Signed
 from weftwork.store import Store
 from weftwork.units import Digest, keccak
-from weftwork.wire.client import Client, Reply
+from weftwork.wire.client import Client, Reply, StreamReply
 
 _REMEMBERED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a gateway waits for miners, in seconds, and how much an answer may hold, in bytes."""
+    """How long a gateway waits for miners, in seconds, and how much an answer may hold, in bytes.
+
+    ``idle``: after this long without a request a voucher travels alone; ``voucher``: at most one rides along
+    in this time, unless the miner's credit line asks for more.
+    """
 
     answer: float = 120.0
     silence: float = 30.0
@@ -40,6 +44,7 @@ class Patience:
     reveal: float = 10.0
     settle: float = 5.0
     idle: float = 1.0
+    voucher: float = 0.05
     max_bytes: int = 16 * 1024 * 1024
 
 
@@ -110,9 +115,21 @@ class Broker:
         self.store.put_content(digest, salt, content)
         return Ask(seat, call, signed, name, salt, text, cap)
 
+    def _voucher(self, seat: Seat) -> Signed[Any] | None:
+        """The voucher that rides on a request: over all that is owed, but not on each of many a second."""
+        purse = seat.purse
+        if purse is None:
+            return None
+        now = self._clock()
+        if now < seat.vouched + self.patience.voucher and not seat.strict:
+            return None
+        found = purse.voucher()
+        if found is not None:
+            seat.vouched = now
+        return found
+
     def _body(self, ask: Ask, **more: Any) -> bytes:
-        purse = ask.seat.purse
-        voucher = purse.voucher() if purse is not None else None
+        voucher = self._voucher(ask.seat)
         return to_json(
             {
                 "request": ask.request.to_json(),
@@ -123,20 +140,32 @@ class Broker:
             }
         )
 
-    async def _post(self, ask: Ask, body: bytes, seconds: float) -> Reply:
+    async def _post(self, ask: Ask, seconds: float, **more: Any) -> Reply:
         seat = ask.seat
+        body = self._body(ask, **more)
         signed = seat.purse.signed if seat.purse is not None else 0
         reply = await self.client.post_json(seat.endpoint + "/v1/work", body, timeout=seconds)
+        if self._must_pay(seat, reply.status, signed):
+            return await self._post(ask, seconds, **more)
         if reply.status != 200 or not isinstance(reply.body, dict):
             raise refusal_of(seat, reply.status, reply.body)
         if seat.purse is not None:
             seat.purse.acknowledge(signed)
         return reply
 
+    def _must_pay(self, seat: Seat, status: int, signed: int) -> bool:
+        """True if a miner refused for money that a voucher not yet sent covers; from now on each call has
+        one.
+        """
+        if status != 402 or seat.strict or seat.purse is None or seat.purse.due <= signed:
+            return False
+        seat.strict = True
+        return True
+
     async def ask(self, ask: Ask) -> Work:
         """The whole answer, proven and booked; raises what kept it from being so."""
         began = self._clock()
-        reply = await self._post(ask, self._body(ask), self.patience.answer)
+        reply = await self._post(ask, self.patience.answer)
         return self.take(ask, reply.body, int((self._clock() - began) * 1e6))
 
     def take(self, ask: Ask, body: Any, took_us: int, committed: Digest | None = None) -> Work:
@@ -160,7 +189,7 @@ class Broker:
 
     async def commit(self, ask: Ask) -> tuple[Signed[Receipt], Digest]:
         """The receipt by which a miner commits to an answer that it does not show yet; not booked."""
-        reply = await self._post(ask, self._body(ask, commit_only=True), self.patience.commit)
+        reply = await self._post(ask, self.patience.commit, commit_only=True)
         return prove_receipt(ask, reply.body.get("receipt"), self._domain, None, b"")
 
     async def reveal(self, ask: Ask, receipt: Signed[Receipt], name: Digest, took_us: int) -> Work:
@@ -181,14 +210,7 @@ class Broker:
         parts: list[str] = []
         price = 0
         sequence = -1
-        async with self.client.stream(
-            "POST",
-            ask.seat.endpoint + "/v1/work",
-            self._body(ask, stream=True),
-            timeout=self.patience.silence,
-        ) as reply:
-            if reply.status != 200:
-                raise refusal_of(ask.seat, reply.status, await reply.json())
+        async with self._open(ask) as reply:
             async for event in reply.events():
                 data = _event_object(ask, event.data)
                 if data is None:
@@ -196,22 +218,15 @@ class Broker:
                 if event.event == "receipt":
                     words += "".join(parts)
                     parts.clear()
-                    final = bool((data.get("receipt") or {}).get("final"))
-                    salt = bytes.fromhex(str(data.get("salt", "")).removeprefix("0x"))
-                    content = words.encode(errors="surrogatepass")
-                    receipt, name = prove_receipt(
-                        ask, data.get("receipt"), self._domain, content, salt, final=final
-                    )
-                    record = receipt.record
+                    part = self._take_partial(ask, data, words)
+                    assert part.receipt is not None
+                    record = part.receipt.record
                     if record.price < price or record.sequence <= sequence:
                         raise BadAnswer("A miner's partial receipts go backwards.", value=ask.seat.wallet)
                     price, sequence = record.price, record.sequence
-                    self.book(ask.seat, receipt)
-                    if final:
-                        self.store.put_content(record.output, salt, content)
-                    finish = data.get("finish_reason")
-                    yield Part("", receipt, name, salt, finish if isinstance(finish, str) else None)
-                    if final:
+                    self.book(ask.seat, part.receipt)
+                    yield part
+                    if record.final:
                         return
                 elif isinstance(data.get("error"), dict):
                     raise refusal_of(ask.seat, 502, data)
@@ -219,6 +234,39 @@ class Broker:
                     parts.append(data["delta"])
                     yield Part(data["delta"])
         raise Unavailable(f"The miner {ask.seat.wallet} ended in mid-answer.", value=ask.seat.wallet)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, ask: Ask) -> AsyncIterator[StreamReply]:
+        """The stream of a miner's answer; one that asks for money first gets its voucher at once."""
+        seat = ask.seat
+        for again in (True, False):
+            body = self._body(ask, stream=True)
+            signed = seat.purse.signed if seat.purse is not None else 0
+            async with self.client.stream(
+                "POST", seat.endpoint + "/v1/work", body, timeout=self.patience.silence
+            ) as reply:
+                if reply.status == 200:
+                    if seat.purse is not None:
+                        seat.purse.acknowledge(signed)
+                    yield reply
+                    return
+                if not (again and self._must_pay(seat, reply.status, signed)):
+                    raise refusal_of(seat, reply.status, await reply.json())
+
+    def _take_partial(self, ask: Ask, data: dict[str, Any], words: str) -> Part:
+        """A receipt of a stream, proven over all ``words`` so far."""
+        held = data.get("receipt")
+        final = isinstance(held, dict) and held.get("final") is True
+        try:
+            salt = bytes.fromhex(str(data.get("salt", "")).removeprefix("0x"))
+        except ValueError as error:
+            raise BadAnswer("A miner's salt is not hexadecimal.", value=ask.seat.wallet) from error
+        content = words.encode(errors="surrogatepass")
+        receipt, name = prove_receipt(ask, held, self._domain, content, salt, final=final)
+        if final:
+            self.store.put_content(receipt.record.output, salt, content)
+        finish = data.get("finish_reason")
+        return Part("", receipt, name, salt, finish if isinstance(finish, str) else None)
 
     # Money
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weftwork.models.channel import ChannelPurse
 
 _FRESH = 0.25
+_LISTED = ("uid", "endpoint", "model", "input_price", "output_price", "engine", "incentive", "agent", "local")
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +41,8 @@ class Seat:
     local: bool = False
     purse: ChannelPurse | None = None
     held: int = 0
+    vouched: float = -1e9
+    strict: bool = False
     standing: Standing = field(default_factory=Standing)
     public: bytes | None = None
 
@@ -80,9 +83,10 @@ class Directory:
         for seat in found:
             old = self._seats.get(seat.key)
             if old is not None:
-                seat.standing = old.standing
-                seat.purse = seat.purse or old.purse
-                seat.public = old.public
+                for name in _LISTED:
+                    setattr(old, name, getattr(seat, name))
+                old.purse = seat.purse or old.purse
+                seat = old
             seats[seat.key] = seat
         models: dict[str, list[Seat]] = {}
         for seat in seats.values():

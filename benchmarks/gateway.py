@@ -1,0 +1,402 @@
+"""Our gateway against the LiteLLM proxy, the Portkey gateway and nginx, one worker each, side by side in
+one run.
+
+    python benchmarks/gateway.py                      # everything; installs the peers on the first run
+    python benchmarks/gateway.py --only ours,nginx --seconds 2 --repeat 1 --dry
+
+Measured: requests a second, and CPU time a request of the gateway process alone (utime and stime in
+/proc/PID/stat, all threads and children), at 1 and 32 connections, streaming and not. Ours authenticates,
+routes, checks a signed receipt and signs vouchers for each call, towards a signing miner in a process of
+its own; the peers pass the same answer on from a bare mock. The gateway has one core, load and upstream the
+other. Runs are interleaved and repeated; medians are printed and written to
+``benchmarks/results/gateway.json``.
+
+Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import secrets
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "gateway.json"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "weftwork" / "peers"
+LITELLM, PORTKEY = "litellm[proxy]==1.106.2", "@portkey-ai/gateway@1.15.2"
+CELLS = [(32, False), (1, False), (32, True), (1, True)]
+GOALS = {"litellm": 40.0, "portkey": 3.0, "nginx_cpu": 15.0}
+KEY = "wk-benchmark-benchmark-benchmark"
+ASK = {
+    "model": "echo",
+    "messages": [
+        {"role": "system", "content": "You turn wallet requests into one JSON object."},
+        {"role": "user", "content": "swap 250 USDC for ETH, no more than half a percent slippage"},
+    ],
+    "max_tokens": 128,
+    "temperature": 0,
+}
+LUA = """
+wrk.method = "POST"
+wrk.body = [==[%s]==]
+%s
+done = function(summary, latency, requests)
+  local e = summary.errors
+  local failed = e.connect + e.read + e.write + e.status + e.timeout
+  local form = '\\nRESULT {"requests":%%d,"us":%%d,"errors":%%d,"p50":%%d,"p99":%%d}\\n'
+  local p50, p99 = latency:percentile(50), latency:percentile(99)
+  io.write(string.format(form, summary.requests, summary.duration, failed, p50, p99))
+end
+"""
+
+
+@dataclass
+class Peer:
+    """One gateway under test: its process, its port, the headers that a client sends it, its path for
+    streams.
+    """
+
+    name: str
+    port: int
+    headers: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    stream_path: str = "/v1/chat/completions"
+    samples: dict[tuple[int, bool], list[dict[str, float]]] = field(default_factory=dict)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def cores() -> tuple[str, str]:
+    """The core of the gateways, and those of everything else."""
+    found = sorted(os.sched_getaffinity(0))
+    return str(found[0]), ",".join(map(str, found[1:] or found))
+
+
+def start(
+    core: str, *argv: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    log = tempfile.NamedTemporaryFile(prefix="weft-bench-", suffix=".log", delete=False)  # noqa: SIM115
+    process = subprocess.Popen(
+        ["taskset", "-c", core, *argv], stdout=log, stderr=log, env={**os.environ, **(env or {})}, cwd=cwd
+    )
+    process.log = log.name  # type: ignore[attr-defined]
+    return process
+
+
+def wait_port(port: int, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit(f"nothing listens on {port}; see {process.log}")  # type: ignore[attr-defined]
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, its threads and its children so far."""
+    total = 0.0
+    ticks = os.sysconf("SC_CLK_TCK")
+    children: dict[int, list[int]] = {}
+    rows: dict[int, list[str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                row = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            rows[int(entry.name)] = row
+            children.setdefault(int(row[1]), []).append(int(entry.name))
+    todo = [pid]
+    while todo:
+        one = todo.pop()
+        row = rows.get(one)
+        if row is not None:
+            total += (int(row[11]) + int(row[12])) / ticks
+        todo += children.get(one, [])
+    return total
+
+
+# Peers
+
+
+def install(names: list[str]) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if "litellm" in names and not (CACHE / "litellm/bin/litellm").exists():
+        uv = shutil.which("uv") or f"{sys.executable} -m uv"
+        subprocess.run([*uv.split(), "venv", "-q", str(CACHE / "litellm")], check=True)
+        python = str(CACHE / "litellm/bin/python")
+        subprocess.run(
+            [*uv.split(), "pip", "install", "-q", "--python", python, LITELLM, "httptools"], check=True
+        )
+    if "portkey" in names and not (CACHE / "portkey/node_modules/@portkey-ai/gateway").exists():
+        (CACHE / "portkey").mkdir(exist_ok=True)
+        subprocess.run(
+            ["npm", "install", "--no-package-lock", "--silent", PORTKEY], cwd=CACHE / "portkey", check=True
+        )
+    for tool, packages in (("wrk", ["wrk", "libluajit-5.1-2", "libluajit-5.1-common"]), ("nginx", ["nginx"])):
+        if tool in [*names, "wrk"] and find_tool(tool) is None:
+            subprocess.run(["apt-get", "download", *packages], cwd=CACHE, check=True)
+            for package in CACHE.glob("*.deb"):
+                subprocess.run(["dpkg", "-x", str(package), str(CACHE / "deb")], check=True)
+
+
+def find_tool(name: str) -> str | None:
+    for place in (CACHE / "deb/usr/bin" / name, CACHE / "deb/usr/sbin" / name, Path("/usr/sbin") / name):
+        if place.exists():
+            return str(place)
+    return shutil.which(name)
+
+
+def start_litellm(core: str, upstream: int, folder: Path) -> Peer:
+    """One worker with the settings that its makers recommend for production, without a database."""
+    key = "sk-" + secrets.token_hex(16)
+    settings = {
+        "model_list": [
+            {
+                "model_name": "echo",
+                "litellm_params": {
+                    "model": "openai/echo",
+                    "api_base": f"http://127.0.0.1:{upstream}/v1",
+                    "api_key": "none",
+                },
+            }
+        ],
+        "general_settings": {"master_key": key, "disable_error_logs": True},
+        "litellm_settings": {"request_timeout": 600, "set_verbose": False, "json_logs": True},
+    }
+    path = folder / "litellm.yaml"
+    path.write_text(json.dumps(settings))
+    port = free_port()
+    env = {"LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    argv = [str(CACHE / "litellm/bin/litellm"), "--config", str(path), "--host", "127.0.0.1"]
+    process = start(core, *argv, "--port", str(port), "--num_workers", "1", env=env)
+    return Peer("litellm", port, {"authorization": f"Bearer {key}"}, process)
+
+
+def start_portkey(core: str, upstream: int, folder: Path) -> Peer:
+    """One Node process, headless, production mode."""
+    port = free_port()
+    server = CACHE / "portkey/node_modules/@portkey-ai/gateway/build/start-server.js"
+    process = start(core, "node", str(server), f"--port={port}", "--headless", env={"NODE_ENV": "production"})
+    headers = {
+        "authorization": "Bearer none",
+        "x-portkey-provider": "openai",
+        "x-portkey-custom-host": f"http://localhost:{upstream}/v1",
+    }
+    return Peer("portkey", port, headers, process)
+
+
+def start_nginx(core: str, upstream: int, folder: Path) -> Peer:
+    """One worker as a reverse proxy with kept connections; it reads no JSON and checks no key."""
+    port = free_port()
+    common = "proxy_http_version 1.1; proxy_set_header Connection '';"
+    user = "user root;" if os.geteuid() == 0 else ""
+    temp = "".join(f"{n}_temp_path {folder};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    text = (
+        f"{user} worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log; daemon off;"
+        f"events {{ worker_connections 4096; }} http {{ access_log off; {temp} keepalive_requests 100000000;"
+        f"upstream up {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://up; {common} }}"
+        f"location /stream/ {{ proxy_pass http://up/; proxy_buffering off; {common} }} }} }}"
+    )
+    path = folder / "nginx.conf"
+    path.write_text(text)
+    nginx = find_tool("nginx")
+    assert nginx is not None
+    process = start(core, nginx, "-c", str(path), "-p", str(folder))
+    return Peer("nginx", port, {}, process, stream_path="/stream/v1/chat/completions")
+
+
+def start_ours(core: str, rest: str, folder: Path) -> tuple[Peer, subprocess.Popen[bytes], int]:
+    miner_port, port = free_port(), free_port()
+    side = str(HERE / "gateway_side.py")
+    miner = start(rest, sys.executable, side, "miner", str(miner_port), str(folder))
+    wait_port(miner_port, miner)
+    url = f"http://127.0.0.1:{miner_port}"
+    process = start(core, sys.executable, side, "gateway", str(port), str(folder), url)
+    return Peer("ours", port, {"authorization": f"Bearer {KEY}"}, process), miner, miner_port
+
+
+# Load
+
+
+def run_wrk(
+    core: str, peer: Peer, connections: int, stream: bool, seconds: float, folder: Path
+) -> dict[str, float]:
+    assert peer.process is not None
+    body = json.dumps({**ASK, "stream": True} if stream else ASK)
+    headers = {"content-type": "application/json", **peer.headers}
+    lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
+    script = folder / f"{peer.name}.lua"
+    script.write_text(LUA % (body, lines))
+    path = peer.stream_path if stream else "/v1/chat/completions"
+    wrk = find_tool("wrk")
+    assert wrk is not None
+    argv = ["taskset", "-c", core, wrk, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "30s"]
+    argv += ["-s", str(script), f"http://127.0.0.1:{peer.port}{path}"]
+    before = cpu_seconds(peer.process.pid)
+    out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    used = cpu_seconds(peer.process.pid) - before
+    found = json.loads(next(line[7:] for line in out.splitlines() if line.startswith("RESULT ")))
+    if found["errors"]:
+        print(f"  {peer.name}: {found['errors']} of {found['requests']} failed", file=sys.stderr)
+    return {
+        "rps": found["requests"] / (found["us"] / 1e6),
+        "cpu_us": used * 1e6 / max(1, found["requests"]),
+        "p50_ms": found["p50"] / 1e3,
+        "p99_ms": found["p99"] / 1e3,
+        "errors": found["errors"],
+    }
+
+
+def check_answer(peer: Peer) -> None:
+    """One call to each before anything is measured: it must answer with the canned words."""
+    url = f"http://127.0.0.1:{peer.port}/v1/chat/completions"
+    headers = {"content-type": "application/json", **peer.headers}
+    request = urllib.request.Request(url, json.dumps(ASK).encode(), headers)
+    end = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                assert "transfer transfer" in reply.read().decode()
+                return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise SystemExit(f"{peer.name} does not answer: {error}") from error
+            time.sleep(1)
+
+
+def summarize(peers: list[Peer]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for connections, stream in CELLS:
+        name = f"{connections} connections, {'streaming' if stream else 'whole'}"
+        row: dict[str, Any] = {}
+        for peer in peers:
+            samples = peer.samples.get((connections, stream), [])
+            if samples:
+                keys = ("rps", "cpu_us", "p50_ms", "p99_ms", "errors")
+                row[peer.name] = {k: round(statistics.median(s[k] for s in samples), 2) for k in keys}
+        ours = row.get("ours")
+        if ours:
+            ratios = {
+                f"throughput_over_{n}": ours["rps"] / row[n]["rps"]
+                for n in ("litellm", "portkey")
+                if n in row
+            }
+            if "nginx" in row and row["nginx"]["cpu_us"]:
+                ratios["cpu_over_nginx"] = ours["cpu_us"] / row["nginx"]["cpu_us"]
+            row["ratios"] = {n: round(v, 2) for n, v in ratios.items()}
+        table[name] = row
+    return table
+
+
+def show(table: dict[str, Any]) -> None:
+    for name, row in table.items():
+        print(f"\n{name}")
+        for peer, one in row.items():
+            if peer != "ratios":
+                print(
+                    f"  {peer:8s} {one['rps']:10.0f} requests/s {one['cpu_us']:10.0f} us CPU a request"
+                    f"   p50 {one['p50_ms']:8.2f} ms   p99 {one['p99_ms']:8.2f} ms"
+                )
+        for ratio, value in row.get("ratios", {}).items():
+            print(f"  {ratio}: {value}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="ours,nginx,portkey,litellm")
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--warm", type=float, default=10)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--dry", action="store_true", help="write no results")
+    options = parser.parse_args()
+    names = options.only.split(",")
+    install(names)
+    gateway_core, rest = cores()
+    side = str(HERE / "gateway_side.py")
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as held:
+        folder = Path(held)
+        processes: list[subprocess.Popen[bytes]] = []
+        try:
+            mock_port = free_port()
+            mock = start(rest, sys.executable, side, "mock", str(mock_port))
+            processes.append(mock)
+            wait_port(mock_port, mock)
+            starts = {"litellm": start_litellm, "portkey": start_portkey, "nginx": start_nginx}
+            peers = [starts[n](gateway_core, mock_port, folder) for n in names if n != "ours"]
+            processes += [peer.process for peer in peers if peer.process is not None]
+            miner_port = 0
+            if "ours" in names:
+                ours, miner, miner_port = start_ours(gateway_core, rest, folder)
+                processes += [miner, ours.process]  # type: ignore[list-item]
+                peers.insert(0, ours)
+            for peer in peers:
+                wait_port(peer.port, peer.process)  # type: ignore[arg-type]
+                check_answer(peer)
+                run_wrk(rest, peer, 32, False, options.warm, folder)
+                run_wrk(rest, peer, 32, True, options.warm / 2, folder)
+            for turn in range(options.repeat):
+                for cell in CELLS:
+                    for peer in peers if turn % 2 == 0 else reversed(peers):
+                        found = run_wrk(rest, peer, *cell, options.seconds, folder)
+                        peer.samples.setdefault(cell, []).append(found)
+            table = summarize(peers)
+            show(table)
+            if miner_port:
+                with urllib.request.urlopen(f"http://127.0.0.1:{miner_port}/totals", timeout=10) as reply:
+                    books = json.load(reply)
+                print(f"\nthe miner's books: {books}")
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+    whole = table["32 connections, whole"].get("ratios", {})
+    goals = {
+        "throughput_over_litellm": (whole.get("throughput_over_litellm"), ">=", GOALS["litellm"]),
+        "throughput_over_portkey": (whole.get("throughput_over_portkey"), ">=", GOALS["portkey"]),
+        "cpu_over_nginx": (whole.get("cpu_over_nginx"), "<=", GOALS["nginx_cpu"]),
+    }
+    print()
+    for name, (value, sign, goal) in goals.items():
+        if value is not None:
+            met = value >= goal if sign == ">=" else value <= goal
+            print(f"goal {name} {sign} {goal}: {value} {'met' if met else 'missed'}")
+    if not options.dry:
+        facts = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+        facts |= {
+            "seconds": options.seconds,
+            "repeat": options.repeat,
+            "litellm": LITELLM,
+            "portkey": PORTKEY,
+        }
+        RESULTS.write_text(json.dumps({"setting": facts, "goals": GOALS, "cells": table}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
