@@ -53,6 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -82,3 +83,9 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(141) from None
+    except Exception as error:
+        if os.environ.get("WEFT_DEBUG"):
+            raise
+        print(f"error internal: {type(error).__name__}: {error}", file=sys.stderr)
+        print("hint: this is a fault of weft's own; `weft --debug ...` shows where", file=sys.stderr)
+        raise SystemExit(70) from None
