@@ -26,9 +26,10 @@ class IntentSubnet:
         self._sentence = sentence or make_sentence
 
     def make_task(self, rng: Random) -> Task:
-        """A request as ``weft ask`` and the clients in the docs send it."""
+        """A request in one of the ways in which clients send them."""
         text, meaning = self._sentence(rng)
-        return Task(ask_body(text, self.model), dict(meaning))
+        build = rng.choices([habit for habit, _ in HABITS], [often for _, often in HABITS])[0]
+        return Task(build(text, self.model), dict(meaning))
 
     def verifiers(self, worker: Worker) -> Sequence[Verifier]:
         """Ground truth for everyone."""
@@ -44,7 +45,7 @@ class IntentSubnet:
 
 
 def ask_body(text: str, model: str = MODEL) -> dict[str, Any]:
-    """The body by which a wallet request is asked: greedy, held to the published schema."""
+    """The body by which ``weft ask`` puts a wallet request: greedy, held to the published schema."""
     return {
         "model": model,
         "messages": build_messages(text),
@@ -52,6 +53,17 @@ def ask_body(text: str, model: str = MODEL) -> dict[str, Any]:
         "max_tokens": 200,
         "response_format": response_format(),
     }
+
+
+def plain_body(text: str, model: str = MODEL) -> dict[str, Any]:
+    """The body of a client that was only given an OpenAI URL: a model and a message."""
+    return {"model": model, "messages": build_messages(text)}
+
+
+HABITS: tuple[tuple[Callable[[str, str], dict[str, Any]], int], ...] = ((ask_body, 3), (plain_body, 1))
+"""The ways in which this model is asked, as the docs show them, and how often each is seen; a validator
+keeps to
+them, since a body that only it sends would tell it apart."""
 
 
 _TEMPLATES: tuple[tuple[str, dict[str, str]], ...] = (
