@@ -19,14 +19,14 @@ MACROS = {
 STAKE = [
     "stake {m}", "stake {m}", "stake {m}", "put {m} [into|in] staking", "[lock|lock up] {m} [in|for|into] staking", "delegate {m}", "bond {m}", "[lock up|lock] {m} to earn [staking rewards|rewards|staking yield]", "start staking {m}", "add {m} to my stake", "increase my stake by {m}", "use {m} for staking", "commit {m} to staking", "move {m} into staking", "earn staking [rewards|yield|income] on {m}", "put {m} to work in staking", "restake {m}", "put up {m} as stake", "deposit {m} for staking", "get {m} staked", "have {m} staked", "make {m} earn staking rewards", "put {m} in the staking [pool|contract]", "send {m} to [the |]staking [pool|contract|]", "top up my stake with {m}",
 ]  # fmt: skip
-STAKE_FULL = ["i[ want|'d like| would like| need] {m} [staked|to be staked]", "stake: {m}", "{m} [should be|goes|needs to be|go] [staked|into staking]".replace("goes|", "").replace("|go]", "]"), "{m} into staking[ please|]", "staking: {m}", "{m} [is|are] just sitting there, stake it", "[need|want|gotta] [to |]stake {m}", "stake it all, {a}", "i've got {m} idle, [stake it|put it in staking|please stake it]", "{m} to stake"]  # fmt: skip
+STAKE_FULL = ["{m} [isn't|is not|aren't|is] doing [anything|nothing], [stake it|stake them|stake it all]", "i[ want|'d like] {m} to [earn|start earning|collect] staking [rewards|yield]", "have {m} staked", "{m} [should|must|could] be staked", "let {m} earn staking [rewards|yield]", "i[ want|'d like] to be staking {m}", "i[ want|'d like| would like| need] {m} [staked|to be staked]", "stake: {m}", "{m} [should be|goes|needs to be|go] [staked|into staking]".replace("goes|", "").replace("|go]", "]"), "{m} into staking[ please|]", "staking: {m}", "{m} [is|are] just sitting there, stake it", "[need|want|gotta] [to |]stake {m}", "stake it all, {a}", "i've got {m} idle, [stake it|put it in staking|please stake it]", "{m} to stake"]  # fmt: skip
 STAKE_VENUE = [" <withv> <validator>{v}", " <withv> {v}", " with <validator>{v}", ", [use|using|validator|via|through] {v}"]  # fmt: skip
 FOR = [" for {d}", " for {d}", " for {d}", ", {d}", " for a [term|period] of {d}", ", lock it for {d}", ", locked for {d}", " over {d}", " and leave it [there |]for {d}", " and lock it [up |]for {d}"]
 
 UNSTAKE = [
     "unstake {m}", "unstake {m}", "unstake {m}", "withdraw {m} from [staking|my stake|the stake|the staking pool]", "take {m} out of staking", "pull {m} out of staking", "unbond {m}", "undelegate {m}", "un-stake {m}", "stop staking {m}", "[release|free up|free] {m} from staking", "remove {m} from [my stake|staking|the staking contract]", "get {m} back from staking", "reduce my stake by {m}", "unlock {m} from staking", "bring {m} back from staking", "redeem {m} from [staking|my stake]", "cut my stake by {m}", "retrieve {m} from staking", "withdraw {m} of my staked {x}", "end staking on {m}", "lower my stake by {m}", "move {m} out of staking", "withdraw {m} that i staked", "withdraw my staked {m0}", "unstake my {m0}", "exit {m} from staking", "get {m} unstaked", "take back {m} from my stake", "cash out {m} from staking", "pull {m} from my stake",
 ]  # fmt: skip
-UNSTAKE_FULL = ["i[ want|'d like| would like| need] {m} [unstaked|out of staking|back from staking|to be unstaked]", "unstake: {m}", "{m} out of staking[ please|]", "[need|want|gotta] [to |]unstake {m}", "{m} should [leave|come out of] staking", "i need my {m0} back from staking", "i don't want {m} staked [anymore|any more|any longer]", "i'm done staking {m}[, pull it|, unstake it|, take it out|]", "i staked {m}, [unstake it|take it back out|undo that|pull it out]"]  # fmt: skip
+UNSTAKE_FULL = ["{m} should be unstaked", "have {m} unstaked", "i need [liquidity|cash|funds][.|,|;] [unstake|unbond|undelegate] {m}", "staking isn't worth it[ anymore|][,|.] [unstake|unbond] {m}", "no more staking for {m}", "i[ want|'d like] to stop staking {m}", "i[ want|'d like| would like| need] {m} [unstaked|out of staking|back from staking|to be unstaked]", "unstake: {m}", "{m} out of staking[ please|]", "[need|want|gotta] [to |]unstake {m}", "{m} should [leave|come out of] staking", "i need my {m0} back from staking", "i don't want {m} staked [anymore|any more|any longer]", "i'm done staking {m}[, pull it|, unstake it|, take it out|]", "i staked {m}, [unstake it|take it back out|undo that|pull it out]"]  # fmt: skip
 UNSTAKE_VENUE = [" from {v}", " from {v}", " from <validator>{v}", " [at|with] <validator>{v}", " out of {v}", ", [it's|they're] [at|with|on] {v}"]  # fmt: skip
 
 LEND = [
@@ -35,14 +35,14 @@ LEND = [
 LEND_AT = [
     "deposit {m} [in|into|to|on] {v}", "supply {m} to {v}", "lend {m} [on|to|via|through|at|with|using] {v}", "lend out {m} [on|via|through|with] {v}", "put {m} [in|into|on] {v} to earn [interest|yield]", "supply {v} with {m}", "park {m} [in|on|at] {v}", "deposit {m} [in|into|on] {v} [to earn|for] [interest|yield]", "earn [interest|yield] on {m} [with|at|through|on] {v}", "provide {m} to {v}", "use {v} to lend [out |]{m}", "add {m} to my {v} [supply|deposit|lending position]", "put {m} [in|into] {v}", "lend {m} out [on|over at|via] {v}",
 ]  # fmt: skip
-LEND_FULL = ["i[ want|'d like| would like] to be a lender with {m}", "i[ want|'d like] {m} [lent out|to earn interest|earning interest|out on loan|in lending]", "lend: {m}", "{m} for lending[ please|]", "[need|want] [to |]lend [out |]{m}", "{m} [is|are] sitting idle, lend it [out|]", "i've got {m} [spare|idle|to spare], lend it out", "{m} should [earn interest|be earning interest|be lent out]", "let's lend {m}"]  # fmt: skip
+LEND_FULL = ["find [borrowers|a borrower] for {m}", "have {m} [lent out|supplied|earning interest]", "{m} [is|are] [collecting dust|doing nothing|not being used], [lend it|lend it out|supply it]", "make {m} [work|earn] for me, lend it[ out|]", "i['d be|'m] happy to lend [out |]{m}", "i[ want|'d like| would like] to be a lender with {m}", "i[ want|'d like] {m} [lent out|to earn interest|earning interest|out on loan|in lending]", "lend: {m}", "{m} for lending[ please|]", "[need|want] [to |]lend [out |]{m}", "{m} [is|are] sitting idle, lend it [out|]", "i've got {m} [spare|idle|to spare], lend it out", "{m} should [earn interest|be earning interest|be lent out]", "let's lend {m}"]  # fmt: skip
 RATE_MIN = [" [at|for] [a |]{p}[| or better| or more| or higher| minimum| at least]", " [at|for] [at least|a minimum of|no less than|min] {p}", ", [at least|minimum|no less than] {p} [apy|apr|interest|yield]", " at {p} [apy|apr|interest|a year|yield|annual]", ", {p} [apy|apr|interest]", " if [the rate is|it pays|i get|apy is] [at least|above|over] {p}"]  # fmt: skip
 RATE_MAX = [" at {p}[| or less| or lower| or better| max| tops| interest| apr| apy| a year]", " [at|for] [at most|no more than|up to|max|a maximum of|under|below|less than] {p}[| interest| apr| apy| a year]", ", [max|no more than|at most|under] {p} [apr|interest|apy|rate]", ", interest [no more than|at most|under|below|max] {p}", " with interest [under|below|of at most|no higher than] {p}", ", rate [max|capped at|under|no higher than] {p}", " if the rate is [under|below|less than] {p}", " paying [at most |no more than |]{p} interest"]  # fmt: skip
 
 BORROW = [
     "borrow {m}", "borrow {m}", "borrow {m}", "borrow me {m}", "take out a loan of {m}", "take a loan of {m}", "take a {m} loan", "take out a {m} loan", "get [me |]a loan of {m}", "get a {m} loan", "open a loan [for|of] {m}", "draw {m}", "lend me {m}", "loan me {m}", "take out {m} [on loan|on credit|as a loan]", "get {m} [on loan|on credit|on margin]", "draw down {m}", "open a borrow [position |]of {m}", "mint a loan of {m}", "raise {m} [by borrowing|with a loan|in debt]", "take on {m} of debt", "arrange a loan of {m}", "leverage up: borrow {m}", "request a loan of {m}",
 ]  # fmt: skip
-BORROW_FULL = ["i[ want|'d like| would like| need] [a loan of {m}|a {m} loan|to borrow {m}|to take out {m} as a loan]", "[loan|borrow]: {m}", "i need to borrow {m}", "a loan of {m}[ please|]", "[need|want|gotta] [to |]borrow {m}"]  # fmt: skip
+BORROW_FULL = ["i could use [a loan of {m}|a {m} loan]", "i['d like| want] to [be lent|be loaned|get] {m} [on credit|as a loan|on loan]", "i['m| am] borrowing {m}", "i['m| am] short [by |]{m}, borrow it", "a {m} loan[ please|]", "i[ want|'d like| would like| need] [a loan of {m}|a {m} loan|to borrow {m}|to take out {m} as a loan]", "[loan|borrow]: {m}", "i need to borrow {m}", "a loan of {m}[ please|]", "[need|want|gotta] [to |]borrow {m}"]  # fmt: skip
 AGAINST = [
     " against [my |]{c}", " against {c}", " against {c} [as collateral|of collateral|collateral]", " with {c} as collateral", " using {c} as collateral", ", {c} as collateral", ", collateral {c}", " backed by {c}", " secured by {c}", " on {c} [of |]collateral", ", putting up {c}", ", [post|put up|use|pledge|lock] {c} as [the |]collateral", " pledging {c}", " by locking up {c}", " on the back of {c}", ". [collateral|collateral is|use as collateral|collateral:] {c}", " collateralized by {c}", " collateralised with {c}", " secured with {c}",
 ]  # fmt: skip
@@ -56,7 +56,7 @@ REPAY_ALL = [
     "repay my [|entire |whole |full |outstanding |]{t} [loan|debt|borrow]", "repay all [|of ]my {t} [loan|debt|borrowing|loans]", "pay off my {t} [loan|debt]", "pay off my [entire|whole|full|outstanding] {t} [loan|debt]", "pay back [all|everything] i borrowed in {t}", "pay back all the {t} i [borrowed|owe]", "clear my {t} [debt|loan]", "close [|out ]my {t} [loan|debt|position]".replace("|position", ""), "settle my {t} [loan|debt] in full", "repay [|all ]the {t} i [owe|borrowed]", "pay my {t} [loan|debt] [back|off]", "wipe out my {t} [debt|loan]", "get rid of my {t} [debt|loan]", "return all the {t} i borrowed", "pay off everything i owe in {t}", "zero out my {t} [loan|debt]", "extinguish my {t} debt", "finish off my {t} loan", "repay the whole {t} loan", "repay the full {t} debt",
 ]  # fmt: skip
 REPAY_VENUE = [" [to|on|at|with] {v}", " to {v}", " on {v}", " at {v}", ", [it's|that's] [on|at|with] {v}", " over at {v}"]
-REPAY_FULL = ["[repayment|repay|loan repayment]: {m}", "i[ want|'d like| would like| need] to [repay|pay back] {m}[ of my loan| on my loan|]", "{m} [toward|towards] my [loan|debt][ please|]", "[need|want|gotta] [to |]repay {m}", "{m} off my [loan|debt][ please|]", "my loan should go down by {m}"]  # fmt: skip
+REPAY_FULL = ["i can [finally |]pay back {m}[ of my loan| of what i borrowed|]", "{m} of [my|the] loan should be [repaid|paid back|paid off]", "i['m| am] [repaying|paying back] {m}[ of my loan|]", "bring my [loan|debt] down by {m}", "shave {m} off my [loan|debt]", "give [them|the lender|the pool] back {m}", "send {m} to my [loan|debt]", "[repayment|repay|loan repayment]: {m}", "i[ want|'d like| would like| need] to [repay|pay back] {m}[ of my loan| on my loan|]", "{m} [toward|towards] my [loan|debt][ please|]", "[need|want|gotta] [to |]repay {m}", "{m} off my [loan|debt][ please|]", "my loan should go down by {m}"]  # fmt: skip
 
 
 def _order(out: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
@@ -136,9 +136,11 @@ def lend(s: Slots) -> Line:
     m, bare, _, obj = _amount(s, [*w.STABLE, "ETH", "WBTC", "WETH"])
     out = {"intent": "lend", **obj}
     if s.chance(0.5):
-        v, name = s.venue(w.LENDING)
+        pattern = s.rng.choice(LEND_AT)
+        said = any(word in pattern for word in ("lend", "supply", "interest", "yield"))
+        v, name = s.venue(w.LENDING, known=not said)
         out["venue"] = name
-        form, text = "verb", s.x(s.rng.choice(LEND_AT), m=m, v=v)
+        form, text = "verb", s.x(pattern, m=m, v=v)
     else:
         verbs = LEND if m.startswith("my ") else [p for p in LEND if "{m0}" not in p]
         form, text = _text(s, verbs, LEND_FULL, 0.8, m=m, m0=bare)
@@ -215,7 +217,8 @@ def repay(s: Slots) -> Line:
             form, text = _text(s, REPAY, REPAY_FULL, 0.85, m=m)
         out = {"intent": "repay", **obj}
     if s.chance(0.42) or text in ("repay", "pay back") or (text.startswith("pay back") and "loan" not in text and "debt" not in text and "borrow" not in text and "owe" not in text):
-        v, name = s.venue(w.LENDING)
+        said = any(word in text for word in ("loan", "debt", "borrow", "owe", "repayment", "lend"))
+        v, name = s.venue(w.LENDING, known=not said)
         out["venue"] = name
         text += s.phrase.expand("~" + s.rng.choice(REPAY_VENUE), {"v": v})[1:]
     return form, text, _order(out, ("intent", "amount", "token", "valued_in", "venue"))

@@ -33,8 +33,12 @@ def train_tokenizer(path: Path, vocab: int, seed: int) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(" "), "isolated"), digits, words]
     )
-    trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=SPECIAL, show_progress=False,
-                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))  # fmt: skip
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab,
+        special_tokens=SPECIAL,
+        show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
     tokenizer.train_from_iterator(lines, trainer)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
     tokenizer.decoder = decoders.ByteLevel()
@@ -74,8 +78,14 @@ def answer_ids(tokenizer: Any, text: str) -> list[int]:
     return [*tokenizer.encode(text, add_special_tokens=False).ids, END]
 
 
-def write_gguf(path: Path, state: dict[str, Any], shape: dict[str, int], tokenizer_json: dict[str, Any], name: str,
-               kind: str = "Q8_0") -> None:  # fmt: skip
+def write_gguf(
+    path: Path,
+    state: dict[str, Any],
+    shape: dict[str, int],
+    tokenizer_json: dict[str, Any],
+    name: str,
+    kind: str = "Q8_0",
+) -> None:
     """Write weights and tokenizer as one GGUF file; matrices become ``kind``, norms stay float32."""
     import gguf
     import numpy as np
@@ -112,10 +122,16 @@ def write_gguf(path: Path, state: dict[str, Any], shape: dict[str, int], tokeniz
         q, k, v = np.split(w[here + "qkv.weight"], 3, 0)
         gate, up = np.split(w[here + "gate_up.weight"], 2, 0)
         for tensor, value in (
-            ("attn_norm", w[here + "attn_norm.weight"]), ("attn_q", q), ("attn_k", k), ("attn_v", v),
-            ("attn_output", w[here + "out.weight"]), ("ffn_norm", w[here + "ffn_norm.weight"]), ("ffn_gate", gate),
-            ("ffn_up", up), ("ffn_down", w[here + "down.weight"]),
-        ):  # fmt: skip
+            ("attn_norm", w[here + "attn_norm.weight"]),
+            ("attn_q", q),
+            ("attn_k", k),
+            ("attn_v", v),
+            ("attn_output", w[here + "out.weight"]),
+            ("ffn_norm", w[here + "ffn_norm.weight"]),
+            ("ffn_gate", gate),
+            ("ffn_up", up),
+            ("ffn_down", w[here + "down.weight"]),
+        ):
             add(f"blk.{i}.{tensor}.weight", value)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -119,10 +119,18 @@ def main() -> None:
         if args.show and not same:
             print(f"{text}\n   want {json.dumps(want, ensure_ascii=False)}\n   got  {got}", file=sys.stderr)
     seconds = time.perf_counter() - began
-    print(json.dumps({
-        "lines": len(pairs), "right": right, "accuracy": round(right / len(pairs), 4), "seconds": round(seconds, 1),
-        "tokens_per_second": round(tokens / seconds), "by_intent": dict(by_intent),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "lines": len(pairs),
+                "right": right,
+                "accuracy": round(right / len(pairs), 4),
+                "seconds": round(seconds, 1),
+                "tokens_per_second": round(tokens / seconds),
+                "by_intent": dict(by_intent),
+            }
+        )
+    )
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -105,7 +105,7 @@ class Network(nn.Module):
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum orthogonalised by Newton-Schulz (K. Jordan, 2024), for the blocks; fused matrices part by part."""
+    """Momentum orthogonalised by Newton-Schulz (K. Jordan, 2024); fused matrices part by part."""
 
     def __init__(self, network: Network, lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
         shape = network.shape
@@ -125,17 +125,17 @@ class Muon(torch.optim.Optimizer):
                 m.lerp_(p.grad, 1 - group["momentum"])
                 update = p.grad.lerp(m, group["momentum"])
                 parts = group["parts"].get(tuple(p.shape), 1)
-                new = torch.cat([orthogonal(u) for u in update.chunk(parts, 0)], 0)
+                new = orthogonal(update.view(parts, -1, p.shape[1])).view_as(p)
                 scale = max(1.0, (p.shape[0] / parts) / p.shape[1]) ** 0.5
                 p.mul_(1 - group["lr"] * group["decay"]).add_(new, alpha=-group["lr"] * scale)
 
 
 def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
-    """The nearest half-orthogonal matrix, by a quintic Newton-Schulz iteration."""
-    x = g / (g.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    """Half-orthogonal matrices near each of (count, rows, columns): quintic Newton-Schulz in bfloat16."""
+    x = (g / (g.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    tall = x.shape[1] > x.shape[2]
+    x = x.transpose(1, 2) if tall else x
     for _ in range(steps):
-        a = x @ x.T
+        a = x @ x.transpose(1, 2)
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.T if tall else x
+    return (x.transpose(1, 2) if tall else x).float()

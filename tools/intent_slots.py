@@ -177,7 +177,7 @@ class Slots:
             return self.x("[a|an|one|a single|one whole] {t}", t=text), {"amount": "1", "token": symbol}
         n = self.corrected(v, "token")
         pick = rng.random()
-        if n[0] == "\x01" and "\x02" == n[-1] and n.count("\x01") == 1:
+        if n[0] == "\x01" and n[-1] == "\x02" and n.count("\x01") == 1:
             if pick < 0.07 and text.strip("\x01\x02").isalpha() and text.strip("\x01\x02").upper() == symbol:
                 return n + text, {"amount": amount, "token": symbol}
             if pick < 0.1 and text.strip("\x01\x02").isupper():
@@ -265,8 +265,9 @@ class Slots:
                                      ("the ", " dapp"), ("", "'s contract"), ("", " protocol")])  # fmt: skip
         return lead + protect(name) + tail, name
 
-    def venue(self, pool: list[str]) -> tuple[str, str]:
-        name = self.rng.choice(pool) if self.chance(0.6) else w.synth(self.rng) + self.rng.choice(["", "", "fi", "pool"])
+    def venue(self, pool: list[str], known: bool = False) -> tuple[str, str]:
+        """A protocol, pool or validator; ``known`` where nothing else in the sentence tells what it is."""
+        name = self.rng.choice(pool) if known or self.chance(0.6) else w.synth(self.rng) + self.rng.choice(["", "", "fi", "pool"])
         name = self.cased(name.capitalize() if self.chance(0.5) else name)
         return protect(name), name
 

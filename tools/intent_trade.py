@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import intent_words as w
+from intent_phrase import protect
 from intent_slots import Slots
 
 Line = tuple[str, str, dict[str, str]]
@@ -18,7 +19,7 @@ MACROS = {
     "market": "[|||||||| at market| now| right now| at the market price| asap| immediately| at the current price| at the going rate| instantly| today| on the dex]",
     "rises": "[hits|reaches|gets to|touches|climbs to|goes to|rises to|goes up to|goes above|breaks|pumps to|is at|trades at|gets above|goes over|breaks above|crosses|tops|moons to|runs up to]",
     "falls": "[hits|reaches|drops to|falls to|dips to|gets to|goes down to|goes below|is at|drops below|touches|falls below|dips below|comes down to|sinks to|trades at|gets below|gets down to|crashes to|retraces to|pulls back to|slides to|is under]",
-    "breaks": "[hits|reaches|drops to|falls to|dips to|goes below|drops below|touches|falls below|dips below|sinks to|trades below|gets below|crashes to|slips under|breaks|breaks below|loses|goes under|tanks to|falls under|slides to|dumps to|tumbles to|cracks|falls through|slips below|plunges to]",
+    "breaks": "[drops to|falls to|dips to|goes below|drops below|touches|falls below|dips below|sinks to|trades below|gets below|crashes to|slips under|breaks|breaks below|loses|goes under|tanks to|falls under|slides to|dumps to|tumbles to|cracks|falls through|slips below|plunges to]",
     "when": "[if|when|once|as soon as|the moment|in case|whenever|only if|only when|the second|if ever]",
 }  # fmt: skip
 
@@ -38,7 +39,7 @@ SWAP_VERB = [
 ]  # fmt: skip
 SWAP_FULL = [
     "{m} to {b}[ please|]", "{m} for {b}[ please|]", "{m} into {b}[ please|]", "{m} -> {b}", "{m} => {b}", "{m} {b} swap", "i have {m}, [make it|turn it into|i'd like it in|swap it for|convert it to|change it to|i want it in] {b}", "i[ have|'ve got] {m} [and|but] [want|need|would rather have|'d rather hold] {b}[, swap it|, please swap|. swap it|. please convert|, make the trade]", "[swap|trade|exchange|convert]: {m} [to|for|into|->] {b}", "{m} [should|needs to|has to|must] become {b}", "i[ want|'d like|'d love| need] {b} for {m}", "i[ want|'d like| need] {m} [in|as|converted to|swapped for|exchanged for|turned into|changed to] {b}",
-    "i['d| would] rather [have|hold] {b} than {m}[, swap it|, make the switch|, please convert|. trade them]", "from {m} to {b}[ please|]", "[sell|take] {m}. [buy|get] {b} [with it|with the proceeds|instead]", "{b} please, [for|using|paying with|with] {m}", "here's {m}, [buy|get] [me |]{b}", "[let's|let us] [trade|swap|turn] {m} [for|into] {b}", "{m}, swap [it |them |]to {b}", "{m} -> {b} [swap|trade|please|now]", "a swap of {m} [to|for|into] {b}", "[need|want|gotta] [to |]swap {m} [to|for] {b}", "for {m}, [buy|get] [me |]{b}", "with {m} [buy|get|purchase|pick up] [me |some |]{b}", "using {m}[,|] [buy|get] [me |]{b}",
+    "i[ want|'d like| need] {m} [swapped|traded|converted|exchanged|changed|turned|moved] [for|to|into] {b}", "have {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "get {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "i've got {m}[.|,|;] [i want|i'd like|give me|get me|make it] {b}[ instead|]", "i['m| am] [sick|tired] of {m}, [give me|get me|swap it for|make it|turn it into] {b}", "i[ want| need|'d like] some {b}, [use|spend|put|pay with|take] {m}[ on it| for it|]", "{m} [out|goes out], {b} [in|comes in]", "sell: {m}. buy: {b}", "[less|trade] {m}, more {b}".replace("[less|trade] {m}, more {b}", "out with {m}, in with {b}"), "{m} [is|are] no use to me, [get|give] me {b} [instead|for it]", "i['d| would] rather [have|hold] {b} than {m}[, swap it|, make the switch|, please convert|. trade them]", "from {m} to {b}[ please|]", "[sell|take] {m}. [buy|get] {b} [with it|with the proceeds|instead]", "{b} please, [for|using|paying with|with] {m}", "here's {m}, [buy|get] [me |]{b}", "[let's|let us] [trade|swap|turn] {m} [for|into] {b}", "{m}, swap [it |them |]to {b}", "{m} -> {b} [swap|trade|please|now]", "a swap of {m} [to|for|into] {b}", "[need|want|gotta] [to |]swap {m} [to|for] {b}", "for {m}, [buy|get] [me |]{b}", "with {m} [buy|get|purchase|pick up] [me |some |]{b}", "using {m}[,|] [buy|get] [me |]{b}",
 ]  # fmt: skip
 EXACT_VERB = [
     "<buyverb> {r} [with|using|for|paying with|paid with|paying in|out of|from|funded by] [my |some |]{s}", "<buyverb> {r} [with|using|for] [my |some |]{s}", "<swap2> [my |some |enough |]{s} [for|into|to get] [exactly |]{r}", "[get|buy] [me |]exactly {r} [with|for|using] {s}", "use [my |some |enough |]{s} to [buy|get|purchase] [exactly |]{r}", "sell [enough|some|as much] {s} [to get|to buy|for|as needed to get] [exactly |]{r}", "spend [some |]{s} [to get|on|to buy] [exactly |]{r}", "pay [in |with ]{s} for {r}", "swap {s} for exactly {r}", "swap into {r} [from|using] {s}", "convert [enough |some |]{s} [to get|into] [exactly |]{r}",
@@ -100,6 +101,8 @@ def swap(s: Slots) -> Line:
         else:
             m, obj = s.money(worth=0.08)
         b, buy = _buy(s, obj["token"]) if s.chance(0.92) or obj["token"] in w.FIAT else _cash(s)
+        if buy not in w.TOKENS and buy not in w.FIAT and not any(verb in pattern for verb in ("swap", "buy", "exchange", "trade")):
+            b = protect(buy)  # in lower case it could be a person's name
         text = s.x(pattern, m=m, c=m, b=b)
         out = {"intent": "swap", "amount": obj["amount"], "sell": obj["token"], **_worth(obj), "buy": buy}
         if s.chance(0.08) and form == "verb":
@@ -118,24 +121,24 @@ def _cash(s: Slots) -> tuple[str, str]:
 
 
 LIMIT_BUY = [
-    "<buyverb> {r} <when> {it} <falls> {q}", "<buyverb> {r} [at|for|@] {q}[| or better| or lower| or less| or below| each| apiece| a piece| max]", "<buyverb> {r} at a [price|limit|limit price] of {q}", "[set|place|put in|create|open|make|submit|enter|leave] a [limit order|limit buy|buy limit|limit buy order|buy limit order] [for|of] {r} at {q}", "[set|place|put in|create|open|enter] a [limit order|limit] to buy {r} [at|when {it} <falls>|if {it} <falls>] {q}",
-    "limit buy {r} [at|@] {q}", "bid {q} for {r}", "buy {r} if you can get [it|them] [at|for] {q}[| or less| or better]", "buy {r} [only|but only] [at|under|below|if the price is below|if it's under|if the price is under] {q}", "buy {r}, limit {q}", "buy {r} limit {q}", "buy {r} once the price [is|gets] [under|below|down to] {q}", "wait for {q} and buy {r}", "wait until {it} <falls> {q}[,| and| and then|, then] buy {r}", "put in a bid for {r} at {q}", "put [in |]an order to buy {r} at {q}",
+    "<buyverb> {r} <when> {it} <falls> {q}", "<buyverb> {r} [at|@] {q}[| or better| or lower| or less| or below| each| apiece| a piece| max]", "<buyverb> {r} for {q} [each|apiece|a piece|a coin|per coin]", "<buyverb> {r} at a [price|limit|limit price] of {q}", "[set|place|put in|create|open|make|submit|enter|leave] a [limit order|limit buy|buy limit|limit buy order|buy limit order] [for|of] {r} at {q}", "[set|place|put in|create|open|enter] a [limit order|limit] to buy {r} [at|when {it} <falls>|if {it} <falls>] {q}",
+    "limit buy {r} [at|@] {q}", "bid {q} [each |apiece |]for {r}", "buy {r} if you can get [it|them] [at|for] {q}[| or less| or better]", "buy {r} [only|but only] [at|under|below|if the price is below|if it's under|if the price is under] {q}", "buy {r}, limit {q}", "buy {r} limit {q}", "buy {r} once the price [is|gets] [under|below|down to] {q}", "wait for {q} and buy {r}", "wait until {it} <falls> {q}[,| and| and then|, then] buy {r}", "put in a bid for {r} at {q}", "put [in |]an order to buy {r} at {q}",
     "leave a bid for {r} at {q}", "buy the dip: {r} at {q}", "buy {r} for no more than {q} [each|apiece|per {it}|a coin]", "pay [at most|no more than|up to] {q} [each|apiece|per coin] for {r}", "queue [up |]a buy [of|for] {r} at {q}", "accumulate {r} at {q}", "get {r} on a limit of {q}", "snipe {r} at {q}",
 ]  # fmt: skip
 LIMIT_BUY_FULL = [
-    "<when2> {it} <falls> {q}[,| then|] <buyverb> [me |]{r}", "<when2> {it} <falls> {q}[,| then|] <buyverb> {r}", "limit [order|buy]: {r} [at|@] {q}", "buy limit[:|,|] {r} [at|@] {q}", "i[ want|'d like| wanna] {r} but [only |not until it's |only if it's ][at|under|below] {q}", "i[ want|'d like| wanna] to buy {r} at {q}[, not more|, no higher|]", "my [bid|limit] is {q} for {r}", "at {q}[,|] <buyverb> {r}", "[limit |]buy order, {r}, [price |at |]{q}",
+    "<when2> {it} <falls> {q}[,| then|] <buyverb> [me |]{r}", "<when2> {it} <falls> {q}[,| then|] <buyverb> {r}", "<when2> {t2} <falls> {q}[,| then|] <buyverb> {r}", "i['d| would] [buy|take|pay for] {r} at {q}[, no more| each|, not a cent more|, not more|]", "i['d| would|'ll] pay {q} [each|apiece|a piece|per coin|a coin] for {r}", "only [buy|get] {r} [at|under|below] {q}", "should {it} [ever |][drop|fall|dip|go|sink] [to|below|under] {q}[,|] [buy|get|grab] {r}", "limit [order|buy]: {r} [at|@] {q}", "buy limit[:|,|] {r} [at|@] {q}", "i[ want|'d like| wanna] {r} but [only |not until it's |only if it's ][at|under|below] {q}", "i[ want|'d like| wanna] to buy {r} at {q}[, not more|, no higher|]", "my [bid|limit] is {q} for {r}", "at {q}[,|] <buyverb> {r}", "[limit |]buy order, {r}, [price |at |]{q}",
 ]  # fmt: skip
 LIMIT_SPEND = [
     "<buyverb2> {c} [worth |]of {b} <when> it <falls> {q}", "<buyverb2> {c} [worth |]of {b} at {q}", "put {m} into {b} <when> it <falls> {q}", "<swap2> {m} [for|into] {b} <when> {b} <falls> {q}", "spend {m} on {b} at {q}", "[set|place|put in|create] a limit order to [buy {c} of {b}|spend {m} on {b}|<swap2> {m} for {b}] at {q}", "use {m} to buy {b} [at|when it <falls>|if it <falls>|once it <falls>] {q}", "buy {b} with {m} [at|when it <falls>|if it <falls>|as soon as it <falls>] {q}", "invest {m} in {b} [if|when|once] it <falls> {q}",
 ]  # fmt: skip
 LIMIT_SPEND_FULL = ["<when2> {b} <falls> {q}[,| then|] [buy {c} [worth |]of it|put {m} in|put {m} into it|spend {m} on it|throw {m} at it|buy {c} worth|<swap2> {m} for it|buy some with {m}|buy it with {m}]", "<when2> {b} <falls> {q}[,| then|] [put {m} into|spend {m} on|buy {c} of] {b}"]  # fmt: skip
 LIMIT_SELL = [
-    "<sellverb> {m} <when> {it} <rises> {q}", "<sellverb> {m} <when> {it} <rises> {q}", "<sellverb> {m} [at|for|@] {q}[| or better| or higher| or more| or above| each| apiece| a piece| minimum]", "sell {m} at a [price|limit|limit price] of {q}", "[set|place|put in|create|open|make|submit|enter|leave] a [limit order|limit sell|sell limit|limit sell order|sell limit order] [for|of|on] {m} at {q}", "[set|place|put in|create|open] a [limit order|limit] to sell {m} [at|when {it} <rises>|if {it} <rises>] {q}", "limit sell {m} [at|@] {q}",
+    "<sellverb> {m} <when> {it} <rises> {q}", "<sellverb> {m} <when> {it} <rises> {q}", "<sellverb> {m} [at|@] {q}[| or better| or higher| or more| or above| each| apiece| a piece| minimum]", "<sellverb> {m} for {q} [each|apiece|a piece|a coin|per coin]", "sell {m} at a [price|limit|limit price] of {q}", "[set|place|put in|create|open|make|submit|enter|leave] a [limit order|limit sell|sell limit|limit sell order|sell limit order] [for|of|on] {m} at {q}", "[set|place|put in|create|open] a [limit order|limit] to sell {m} [at|when {it} <rises>|if {it} <rises>] {q}", "limit sell {m} [at|@] {q}",
     "take profit on {m} at {q}", "take profits on {m} <when> {it} <rises> {q}", "[set|place|put] a take[ |-]profit [on|for] {m} at {q}", "ask {q} for {m}", "sell {m} if you can get {q}[| each| or more]", "sell {m} [only |but only ][at|above|over|if it's above|if the price is above] {q}", "sell {m}, limit {q}", "wait for {q} and sell {m}", "wait until {it} <rises> {q}[,| and| and then|, then] <sellverb> {m}", "offer {m} at {q}", "list {m} for sale at {q}", "put {m} up for sale at {q}", "sell {m} for [no less than|at least|not less than|a minimum of] {q} [each|apiece|per {it}|a coin]",
     "cash out {m} <when> {it} <rises> {q}", "put [in |]an order to sell {m} at {q}", "exit {m} at {q} or higher", "queue [up |]a sell [of|for] {m} at {q}", "unload {m} into strength at {q}", "sell {m} into [{b} |]at {q}".replace("[{b} |]", ""),
 ]  # fmt: skip
 LIMIT_SELL_FULL = [
-    "<when2> {it} <rises> {q}[,| then|] <sellverb> {m}", "<when2> {it} <rises> {q}[,| then|] [sell|dump|cash out|offload] {m}", "limit [order|sell]: {m} [at|@] {q}", "limit sell[:|,|] {m} [at|@] {q}", "i[ want|'d like| wanna] to sell {m} at {q}[, not less|, no lower|]", "i'll [sell|part with|let go of] {m} [at|for] {q}[, set it up|, place the order|, not a cent less]", "my ask is {q} for {m}", "at {q}[,|] <sellverb> {m}", "sell order, {m}, [price |at |]{q}", "take profit: {m} [at|@] {q}",
+    "<when2> {it} <rises> {q}[,| then|] <sellverb> {m}", "should {it} [ever |][rise|go|climb|get|jump] [to|above|over|past] {q}[,|] [sell|dump|offload] {m}", "i want {q} for {m}[, list it|, sell it at that|]", "only sell {m} [at|above|over|for] {q}", "<when2> {it} <rises> {q}[,| then|] let go of {m}", "<when2> {it} <rises> {q}[,| then|] [sell|dump|cash out|offload] {m}", "limit [order|sell]: {m} [at|@] {q}", "limit sell[:|,|] {m} [at|@] {q}", "i[ want|'d like| wanna] to sell {m} at {q}[, not less|, no lower|]", "i'll [sell|part with|let go of] {m} [at|for] {q}[, set it up|, place the order|, not a cent less]", "my ask is {q} for {m}", "at {q}[,|] <sellverb> {m}", "sell order, {m}, [price |at |]{q}", "take profit: {m} [at|@] {q}",
 ]  # fmt: skip
 LIMIT_SWAP = ["<swap2> {m} [for|into|to] {b} <when> {x} <rises> {q}", "<swap2> {m} [for|into|to] {b} at {q}[| or better]", "[set|place|create] a limit order to <swap2> {m} [for|into] {b} at {q}", "sell {m} for {b} at {q}", "sell {m} for {b} <when> {x} <rises> {q}"]  # fmt: skip
 LIMIT_KEYS = ("intent", "amount", "receive", "sell", "valued_in", "buy", "price", "quote", "until", "for")
@@ -150,7 +153,7 @@ def limit_order(s: Slots) -> Line:
     if pick < 0.36:
         r, obj = s.money("token", parts=False, worth=0)
         it = s.x("[it|it|it|the price|the price|its price|{t}|{t}|{t}]", t=_spoken(s, obj["token"]))
-        text = s.x(s.rng.choice(LIMIT_BUY if form == "verb" else LIMIT_BUY_FULL), r=r, q=q, it=it)
+        text = s.x(s.rng.choice(LIMIT_BUY if form == "verb" else LIMIT_BUY_FULL), r=r, q=q, it=it, t2=_spoken(s, obj["token"]))
         out = {**head, "receive": obj["amount"], "buy": obj["token"], **price}
     elif pick < 0.56:
         m, obj = s.money("fiat") if s.chance(0.55) else s.money("token", worth=0, pool=w.STABLE)
@@ -187,8 +190,6 @@ def limit_order(s: Slots) -> Line:
 def _spoken(s: Slots, symbol: str) -> str:
     """The token once more, as the sentence's style writes it."""
     names = [symbol, symbol, symbol.lower(), *w.TOKENS.get(symbol, [])]
-    from intent_phrase import protect
-
     return protect(s.cased(s.rng.choice(names)))
 
 
@@ -198,7 +199,7 @@ STOP_AT = [
     "don't let {m} [fall|drop|go|sink|slip] below {q} without selling", "sell {m} before it goes [below|under] {q}", "liquidate {m} if {it} <breaks> {q}", "put a floor under {m} at {q}", "put a floor of {q} under {m}", "place a stop sell [order |]for {m} at {q}", "hedge {m} with a stop [loss |]at {q}", "limit my losses on {m}, stop at {q}", "safeguard {m} with a stop at {q}", "run a stop [loss |]at {q} on {m}", "unload {m} should {it} [fall|drop|sink] [below|under|to] {q}",
 ]  # fmt: skip
 STOP_FULL = [
-    "<when2> {it} <breaks> {q}[,| then|] <sellverb> {m}", "<when2> {it} <breaks> {q}[,| then|] [sell|dump|get me out of|bail out of|exit|stop me out of|liquidate] {m}", "stop[ |-|][loss|loss|]: {m} [at|@] {q}", "stop loss [at|of|@] {q} [for|on] {m}", "stop[ |-]loss, {m}, {q}", "my stop on {m} is {q}[, set it|, please place it|]", "{m}: stop [loss |]at {q}", "i[ want|'d like| need] a stop[ |-]loss [on|for] {m} at {q}", "i[ want|'d like| need] [out|to be out] of {m} if {it} <breaks> {q}", "i[ want|'d like| need] {m} [sold|gone|dumped|liquidated] if {it} <breaks> {q}",
+    "<when2> {it} <breaks> {q}[,| then|] <sellverb> {m}", "<when2> {it} <breaks> {q}[,| then|] [sell|dump|get me out of|bail out of|exit|stop me out of|liquidate] {m}", "should {it} [ever |][fall|drop|sink|go|dip|crash] [to|below|under] {q}[,|] [sell|dump|liquidate] {m}", "i want [out|to get out] of {m} [below|under|at] {q}", "[guard|protect|save] {m}[:|,] sell [it |]if {it} <breaks> {q}", "{m} [gets|is|are|must be|should be] sold [if|when|once] {it} <breaks> {q}", "a stop [loss |]at {q} [for|on] {m}[, please| please|]", "stop[ |-|][loss|loss|]: {m} [at|@] {q}", "stop loss [at|of|@] {q} [for|on] {m}", "stop[ |-]loss, {m}, {q}", "my stop on {m} is {q}[, set it|, please place it|]", "{m}: stop [loss |]at {q}", "i[ want|'d like| need] a stop[ |-]loss [on|for] {m} at {q}", "i[ want|'d like| need] [out|to be out] of {m} if {it} <breaks> {q}", "i[ want|'d like| need] {m} [sold|gone|dumped|liquidated] if {it} <breaks> {q}",
     "{m} [should|must|has to] be sold if {it} <breaks> {q}", "i'm out of {m} below {q}[, set the stop|, place the stop|, set a stop loss]", "can't [afford|stomach] {it} going below {q}, [sell|dump] {m} if it [does|gets there]", "sl {q} on {m}", "{m} sl {q}", "if things go south and {it} <breaks> {q}, sell {m}", "in case of a crash below {q}[,|] sell {m}",
 ]  # fmt: skip
 STOP_DROP = [

@@ -177,9 +177,21 @@ def work(rank: int, args: argparse.Namespace) -> None:
         if rank:
             return
         named = dict(zip((name_ for name_, _ in network.named_parameters()), smooth, strict=True))
-        torch.save({"network": network.state_dict(), "smooth": named, "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
-                    "chunk": stream.chunk, "shape": shape.as_dict(), "seed": args.seed, "version": VERSION,
-                    "seconds": round(time.time() - began)}, args.out / "tmp.pt")  # fmt: skip
+        torch.save(
+            {
+                "network": network.state_dict(),
+                "smooth": named,
+                "muon": muon.state_dict(),
+                "adam": adam.state_dict(),
+                "step": step,
+                "chunk": stream.chunk,
+                "shape": shape.as_dict(),
+                "seed": args.seed,
+                "version": VERSION,
+                "seconds": round(time.time() - began),
+            },
+            args.out / "tmp.pt",
+        )
         (args.out / "tmp.pt").replace(args.out / name)
 
     began, mean, seen = time.time(), 0.0, 0
@@ -210,8 +222,11 @@ def work(rank: int, args: argparse.Namespace) -> None:
         mean = now if math.isclose(mean, 0.0) else 0.97 * mean + 0.03 * now
         if step % 25 == 0 and rank == 0:
             passed = time.time() - began
-            print(f"step {step}/{args.steps} answer loss {mean:.4f} lr {factor:.2f} {seen / passed:,.0f} tokens/s "
-                  f"{passed / 60:.1f} min", flush=True)  # fmt: skip
+            print(
+                f"step {step}/{args.steps} answer loss {mean:.4f} lr {factor:.2f} {seen / passed:,.0f} tokens/s "
+                f"{passed / 60:.1f} min",
+                flush=True,
+            )
         if step == args.early:
             save("early.pt")
         if step % 100 == 0:

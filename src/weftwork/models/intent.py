@@ -1,4 +1,4 @@
-"""Wallet intents: the JSON that ``weft-intent`` writes, its JSON Schema, its prompt, and its plain-English reading.
+"""Wallet intents: the JSON that ``weft-intent`` writes, its JSON Schema, its prompt and its plain reading.
 
 An intent is a flat JSON object of strings whose first key is ``intent``. Slots that the request does not
 mention are absent. Amounts are plain decimal digits, ``all``, or a share such as ``50%``.
@@ -21,22 +21,33 @@ MAX_REQUEST: Final = 600
 _NUMBER = r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?"
 _WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MONTH_DAY = "[1-9]|[12][0-9]|3[01]"
+_UNITS = (
+    "gpus cpus hours mb gb tb frames tokens requests epochs steps rows records images samples datasets agents"
+)
+_PER = (
+    "hour day week month gpu cpu mb gb tb frame token million request epoch step row record image sample "
+    "dataset agent"
+)
 _SPAN = "[1-9][0-9]{0,3} (minute|hour|day|week|month|year)s?"
 _YEAR_DAY = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
+
+def _like(pattern: str, description: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", "description": description}
+
+
 TYPES: Final[dict[str, dict[str, Any]]] = {
-    "amount": {"type": "string", "pattern": f"^(all|{_NUMBER}%?)$", "description": "digits, a share in percent, or all"},
-    "allowance": {"type": "string", "pattern": f"^(unlimited|all|{_NUMBER}%?)$", "description": "an amount, or unlimited"},
-    "number": {"type": "string", "pattern": f"^{_NUMBER}$", "description": "plain decimal digits"},
-    "percent": {"type": "string", "pattern": f"^{_NUMBER}$", "description": "percent, without the sign"},
-    "count": {"type": "string", "pattern": "^[1-9][0-9]{0,5}$", "description": "a whole number"},
-    "token": {"type": "string", "pattern": "^[A-Z][A-Z0-9]{0,15}$", "description": "symbol or currency code, upper case"},
+    "amount": _like(f"(all|{_NUMBER}%?)", "digits, a share in percent, or all"),
+    "allowance": _like(f"(unlimited|all|{_NUMBER}%?)", "an amount, or unlimited"),
+    "number": _like(_NUMBER, "plain decimal digits"),
+    "percent": _like(_NUMBER, "percent, without the sign"),
+    "count": _like("[1-9][0-9]{0,5}", "a whole number"),
+    "token": _like("[A-Z][A-Z0-9]{0,15}", "symbol or currency code, upper case"),
     "name": {"type": "string", "description": "a name, domain, @handle or 0x address, exactly as written"},
-    "day": {
-        "type": "string",
-        "pattern": f"^(today|tomorrow|{_WEEKDAY}|{_MONTH_DAY}|(20[0-9][0-9]-)?{_YEAR_DAY}|in {_SPAN})$",
-        "description": "today, tomorrow, a weekday, a day of the month, MM-DD, YYYY-MM-DD, or in 3 days",
-    },
+    "day": _like(
+        f"(today|tomorrow|{_WEEKDAY}|{_MONTH_DAY}|(20[0-9][0-9]-)?{_YEAR_DAY}|in {_SPAN})",
+        "today, tomorrow, a weekday, a day of the month, MM-DD, YYYY-MM-DD, or in 3 days",
+    ),
     "every": {
         "type": "string",
         "pattern": "^(hour|day|weekday|week|month|year|[1-9][0-9]{0,2} (hours|days|weeks|months|years))$",
@@ -53,25 +64,15 @@ TYPES: Final[dict[str, dict[str, Any]]] = {
         "description": "a length of time",
     },
     "work": {"enum": ["gpu", "cpu", "storage", "render", "inference", "training", "dataset", "agent"]},
-    "unit": {
-        "enum": [
-            "gpus", "cpus", "hours", "mb", "gb", "tb", "frames", "tokens", "requests", "epochs", "steps", "rows", "records",
-            "images", "samples", "datasets", "agents",
-        ],
-    },
-    "per": {
-        "enum": [
-            "hour", "day", "week", "month", "gpu", "cpu", "mb", "gb", "tb", "frame", "token", "million", "request", "epoch",
-            "step", "row", "record", "image", "sample", "dataset", "agent",
-        ],
-    },
-}  # fmt: skip
+    "unit": {"enum": _UNITS.split()},
+    "per": {"enum": _PER.split()},
+}
 """Kinds of slots; all are strings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One shape of an intent: slots in the order in which they are written, required ones first, ``?`` on the rest."""
+    """One shape of an intent: slots in the written order, required ones first, ``?`` on the rest."""
 
     intent: str
     meaning: str
@@ -91,44 +92,108 @@ def _form(intent: str, meaning: str, slots: str, example: str) -> Form:
 
 _SUM = "amount:amount token:token valued_in:token?"
 FORMS: Final[tuple[Form, ...]] = (
-    _form("transfer", "Pay someone once.", "amount:amount token:token to:name valued_in:token? on:day?", "send 12.5 dollars to rita tomorrow"),
-    _form("swap", "Exchange an exact amount now.", "amount:amount sell:token valued_in:token? buy:token? max_slippage:percent?",
-          "swap 250 USDC for ETH, no more than half a percent slippage"),
-    _form("swap", "Get an exact amount now.", "receive:number buy:token sell:token? max_slippage:percent?",
-          "get me exactly 2 ETH, pay with USDC"),
+    _form(
+        "transfer",
+        "Pay someone once.",
+        "amount:amount token:token to:name valued_in:token? on:day?",
+        "send 12.5 dollars to rita tomorrow",
+    ),
+    _form(
+        "swap",
+        "Exchange an exact amount now.",
+        "amount:amount sell:token valued_in:token? buy:token? max_slippage:percent?",
+        "swap 250 USDC for ETH, no more than half a percent slippage",
+    ),
+    _form(
+        "swap",
+        "Get an exact amount now.",
+        "receive:number buy:token sell:token? max_slippage:percent?",
+        "get me exactly 2 ETH, pay with USDC",
+    ),
     _form("stake", "Lock tokens for rewards.", f"{_SUM} venue:name? for:span?", "stake 32 ETH with lido"),
     _form("unstake", "Take tokens out of staking.", f"{_SUM} venue:name?", "unstake half my SOL"),
-    _form("lend", "Supply tokens for interest.", f"{_SUM} venue:name? min_rate:percent? for:span?",
-          "lend 5k DAI on aave at 4% or better"),
-    _form("borrow", "Take a loan.", f"{_SUM} collateral_amount:amount? collateral:token? venue:name? max_rate:percent? for:span?",
-          "borrow 1000 USDC against 2 ETH"),
+    _form(
+        "lend",
+        "Supply tokens for interest.",
+        f"{_SUM} venue:name? min_rate:percent? for:span?",
+        "lend 5k DAI on aave at 4% or better",
+    ),
+    _form(
+        "borrow",
+        "Take a loan.",
+        f"{_SUM} collateral_amount:amount? collateral:token? venue:name? max_rate:percent? for:span?",
+        "borrow 1000 USDC against 2 ETH",
+    ),
     _form("repay", "Pay a loan back.", f"{_SUM} venue:name?", "pay off my DAI loan at compound"),
-    _form("approve", "Let a spender take tokens.", "token:token spender:name amount:allowance? valued_in:token?",
-          "let uniswap spend up to 500 USDC"),
-    _form("revoke", "Take that right back; the spender may be all.", "spender:name token:token?", "revoke opensea's access to my WETH"),
-    _form("limit_order", "Sell an exact amount at a price, or spend one at a price.",
-          "amount:amount sell:token price:number valued_in:token? buy:token? quote:token? until:day? for:span?",
-          "sell 1 BTC at 80k dollars, good for 3 days"),
-    _form("limit_order", "Buy an exact amount at a price.",
-          "receive:number buy:token price:number sell:token? quote:token? until:day? for:span?", "buy 2 ETH if it drops to 1500"),
-    _form("stop_loss", "Sell when the price falls to a level.",
-          "token:token price:number amount:amount? valued_in:token? quote:token? buy:token?", "stop out my ETH at 1800"),
-    _form("stop_loss", "Sell when the price has fallen so many percent.",
-          "token:token drop:percent amount:amount? valued_in:token? buy:token?", "sell all my SOL if it drops 10%"),
-    _form("stop_loss", "Sell when the price is so many percent under its highest.",
-          "token:token trail:percent amount:amount? valued_in:token? buy:token?", "put a 5% trailing stop on my BTC"),
-    _form("recurring_payment", "Pay someone again and again.",
-          "amount:amount token:token to:name every:every valued_in:token? on:day_in? "
-          "start:day? until:day? for:span? times:count?", "pay 12.5 dollars to rita every friday"),
-    _form("copy_trader", "Do what another account does.",
-          "trader:name amount:amount? token:token? valued_in:token? max_per_trade:number? cap_token:token? max_loss:percent?",
-          "copy @degen_wolf with 500 USDC, max 50 USDC per trade"),
-    _form("buy_work", "Hire machines, models, data or agents.",
-          "work:work quantity:number unit:unit model:name? for:span? max_price:number? quote:token? per:per?",
-          "rent 4 H100s for 6 hours at under $2 an hour"),
-    _form(NONE, "Not an intent: talk, a question, a refusal, a missing part, several requests, another language.", "",
-          "what's the price of ETH?"),
-)  # fmt: skip
+    _form(
+        "approve",
+        "Let a spender take tokens.",
+        "token:token spender:name amount:allowance? valued_in:token?",
+        "let uniswap spend up to 500 USDC",
+    ),
+    _form(
+        "revoke",
+        "Take that right back; the spender may be all.",
+        "spender:name token:token?",
+        "revoke opensea's access to my WETH",
+    ),
+    _form(
+        "limit_order",
+        "Sell an exact amount at a price, or spend one at a price.",
+        "amount:amount sell:token price:number valued_in:token? buy:token? quote:token? until:day? for:span?",
+        "sell 1 BTC at 80k dollars, good for 3 days",
+    ),
+    _form(
+        "limit_order",
+        "Buy an exact amount at a price.",
+        "receive:number buy:token price:number sell:token? quote:token? until:day? for:span?",
+        "buy 2 ETH if it drops to 1500",
+    ),
+    _form(
+        "stop_loss",
+        "Sell when the price falls to a level.",
+        "token:token price:number amount:amount? valued_in:token? quote:token? buy:token?",
+        "stop out my ETH at 1800",
+    ),
+    _form(
+        "stop_loss",
+        "Sell when the price has fallen so many percent.",
+        "token:token drop:percent amount:amount? valued_in:token? buy:token?",
+        "sell all my SOL if it drops 10%",
+    ),
+    _form(
+        "stop_loss",
+        "Sell when the price is so many percent under its highest.",
+        "token:token trail:percent amount:amount? valued_in:token? buy:token?",
+        "put a 5% trailing stop on my BTC",
+    ),
+    _form(
+        "recurring_payment",
+        "Pay someone again and again.",
+        "amount:amount token:token to:name every:every valued_in:token? on:day_in? "
+        "start:day? until:day? for:span? times:count?",
+        "pay 12.5 dollars to rita every friday",
+    ),
+    _form(
+        "copy_trader",
+        "Do what another account does.",
+        "trader:name amount:amount? token:token? valued_in:token? max_per_trade:number? cap_token:token? "
+        "max_loss:percent?",
+        "copy @degen_wolf with 500 USDC, max 50 USDC per trade",
+    ),
+    _form(
+        "buy_work",
+        "Hire machines, models, data or agents.",
+        "work:work quantity:number unit:unit model:name? for:span? max_price:number? quote:token? per:per?",
+        "rent 4 H100s for 6 hours at under $2 an hour",
+    ),
+    _form(
+        NONE,
+        "Not an intent: talk, a question, a refusal, a missing part, several requests, another language.",
+        "",
+        "what's the price of ETH?",
+    ),
+)
 """Every shape, with an example of a request that takes it."""
 
 INTENTS: Final[tuple[str, ...]] = tuple(dict.fromkeys(form.intent for form in FORMS))
@@ -150,7 +215,7 @@ def _object(form: Form) -> dict[str, Any]:
 
 
 INTENT_SCHEMA: Final[dict[str, Any]] = {"oneOf": [_object(form) for form in FORMS]}
-"""JSON Schema of every intent, in the order in which the model writes the keys; llama.cpp decodes under it."""
+"""JSON Schema of every intent, keys in the order in which the model writes them; it is decoded under this."""
 
 PROMPT: Final = "<|ask|>{request}<|intent|>"
 """What the model is given; the chat template in its GGUF file frames the last message in the same way."""
@@ -158,7 +223,7 @@ _MARKS = re.compile(r"<\|(?:pad|ask|intent|end)\|>")
 
 
 def clean_request(text: str) -> str:
-    """The request on one line, without the model's control marks; raises BadIntent if it is longer than MAX_REQUEST."""
+    """The request on one line, without control marks; raises BadIntent if it is longer than MAX_REQUEST."""
     request = " ".join(_MARKS.sub(" ", text).split())
     if len(request) > MAX_REQUEST:
         raise BadIntent(f"a request has at most {MAX_REQUEST} characters", value=len(request))
@@ -166,7 +231,7 @@ def clean_request(text: str) -> str:
 
 
 def build_prompt(text: str) -> str:
-    """The raw prompt for a request, for engines without a chat template; raises BadIntent if it is too long."""
+    """The raw prompt, for engines without a chat template; raises BadIntent if the request is too long."""
     return PROMPT.format(request=clean_request(text))
 
 

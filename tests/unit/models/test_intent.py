@@ -55,14 +55,17 @@ def test_every_slot_refuses_what_its_pattern_refuses() -> None:
         ([], "an intent is a JSON object"),
         ({"intent": "steal"}, "unknown intent"),
         ({"intent": "transfer", "amount": "5", "token": "ETH"}, "lacks 'to'"),
-        ({"intent": "transfer", "amount": "5", "token": "ETH", "to": "bob", "memo": "x"}, "has no slot 'memo'"),
-        ({"intent": "transfer", "amount": 5, "token": "ETH", "to": "bob"}, "'amount' of transfer cannot be '5'"),
+        ({"intent": "stake", "amount": "5", "token": "ETH", "memo": "x"}, "has no slot 'memo'"),
+        ({"intent": "stake", "amount": 5, "token": "ETH"}, "'amount' of stake cannot be '5'"),
         ({"intent": "transfer", "amount": "5", "token": "eth", "to": "bob"}, "'token' of transfer"),
         ({"intent": "transfer", "amount": "5", "token": "ETH", "to": "a\nb"}, "'to' of transfer"),
         ({"intent": "none", "to": "bob"}, "has no slot"),
-        ({"intent": "buy_work", "work": "gpu", "quantity": "1", "unit": "gpus", "max_price": "2"}, "needs its currency"),
+        (
+            {"intent": "buy_work", "work": "gpu", "quantity": "1", "unit": "gpus", "max_price": "2"},
+            "needs its currency",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_intent_is_refused_with_a_reason(value: object, sentence: str) -> None:
     with pytest.raises(BadIntent) as caught:
         it.check_intent(value)
@@ -71,7 +74,9 @@ def test_a_malformed_intent_is_refused_with_a_reason(value: object, sentence: st
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[1]", "swap", "[" * 3000, "{}" * 3000, '{"intent":["none"]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", "[1]", "swap", "[" * 3000, "{}" * 3000, '{"intent":["none"]}']
+)
 def test_an_answer_that_is_no_intent_is_refused(text: str) -> None:
     with pytest.raises(BadIntent):
         it.parse_intent(text)
@@ -112,6 +117,9 @@ def test_the_prompt_keeps_control_marks_out_of_a_request() -> None:
 
 
 def test_importing_intents_imports_nothing_heavy() -> None:
-    code = "import sys, weftwork.models.intent; print([m for m in ('pydantic','numpy','web3','xllamacpp') if m in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "src")
+    heavy = "('pydantic', 'numpy', 'web3', 'xllamacpp')"
+    code = f"import sys, weftwork.models.intent; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "src"
+    )
     assert out.stdout.strip() == "[]"
