@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
@@ -98,7 +99,10 @@ class Miner:
         app.metrics.gauge("miner_running", lambda: len(self._jobs))
         app.metrics.gauge("miner_held", lambda: len(self._held))
         for name in ("due", "paid", "unclaimed"):
-            app.metrics.gauge(f"miner_{name}_wad", lambda name=name: float(self.book.totals()[name]))
+            app.metrics.gauge(f"miner_{name}_wad", partial(self._total, name))
+
+    def _total(self, name: str) -> float:
+        return float(self.book.totals()[name])
 
     # Life
 
@@ -114,7 +118,7 @@ class Miner:
         return self.running
 
     async def stop(self) -> None:
-        """Stops serving, redeems what it holds where the ledger answers, and lets go of the engine."""
+        """Stops serving and lets go of the engine; vouchers stay in the store, to be redeemed any time."""
         if self._care is not None:
             self._care.cancel()
             with contextlib.suppress(asyncio.CancelledError):

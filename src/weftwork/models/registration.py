@@ -95,8 +95,8 @@ class Registration:
             raise BadInput("the registration file names no weft service")
         if data.get("active") is False:
             raise BadInput("the registration says that it is not active")
-        weft = data.get("weft") if isinstance(data.get("weft"), dict) else {}
-        price = weft.get("price") if isinstance(weft.get("price"), dict) else {}
+        weft = _read_object(data.get("weft"))
+        price = _read_object(weft.get("price"))
         try:
             engine = Digest(weft["engine"]) if "engine" in weft else ZERO
         except (BadUnit, TypeError) as error:
@@ -153,6 +153,10 @@ def _check_endpoint(endpoint: str) -> None:
         raise BadInput("an endpoint is an http or https URL", value=endpoint[:80])
     if parts.username or parts.password or parts.query or parts.fragment:
         raise BadInput("an endpoint has no credentials, query or fragment", value=endpoint[:80])
+
+
+def _read_object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _read_count(value: Any) -> int:

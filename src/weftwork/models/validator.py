@@ -298,7 +298,7 @@ class Validator:
 
         Raises :class:`Unavailable` for the first epoch without a quorum yet.
         """
-        done = []
+        done: list[int] = []
         while True:
             phase = await asyncio.to_thread(self.ballot.phase)
             epoch = await asyncio.to_thread(self.ballot.next_close)
