@@ -185,9 +185,18 @@ def free_port(host: str, port: int) -> int:
 
 
 async def serve(
-    app: RpcApp, host: str, port: int, ready: Callable[[], None], *, with_parent: bool = False
+    app: RpcApp,
+    host: str,
+    port: int,
+    ready: Callable[[], None],
+    *,
+    with_parent: bool = False,
+    beat: Awaitable[None] | None = None,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or the end of the parent process; ``ready`` is called when it accepts."""
+    """Serve until SIGTERM, SIGINT or the end of the parent process; ``ready`` is called when it accepts.
+
+    ``beat`` runs beside it, as long as it serves.
+    """
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
@@ -207,16 +216,30 @@ async def serve(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     running = loop.create_task(server.serve())
-    watching = loop.create_task(_orphaned(os.getppid(), stop)) if with_parent else None
+    beside = [_orphaned(os.getppid(), stop)] if with_parent else []
+    tasks = [asyncio.ensure_future(one) for one in (*beside, *([beat] if beat else []))]
     try:
         await _accepting(host, port, running)
         ready()
         await running
     finally:
         stop()
-        if watching is not None:
-            watching.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(running, *tasks, return_exceptions=True)
+
+
+async def keep_time(ledger: Ledger, seconds: float) -> None:
+    """Mine an empty block whenever ``seconds`` have gone by without one, so that time goes on by itself."""
+    embedded = ledger.embedded
+    if embedded is None or seconds <= 0:
+        return
+    seen = ledger.block_number()
+    while True:
+        await asyncio.sleep(seconds)
+        if ledger.block_number() == seen:
+            await asyncio.to_thread(embedded.node.mine, 1)
+        seen = ledger.block_number()
 
 
 async def _orphaned(parent: int, stop: Callable[[], None]) -> None:
@@ -268,7 +291,8 @@ def main(argv: list[str] | None = None) -> int:
             line |= {"chain_id": ledger.chain_id, "block": ledger.block_number(), "dev": given.dev}
             try:
                 ready = partial(print, json.dumps(line), flush=True)
-                asyncio.run(serve(app, given.host, port, ready, with_parent=given.with_parent))
+                beat = keep_time(ledger, given.block_time) if given.block_time > 0 else None
+                asyncio.run(serve(app, given.host, port, ready, with_parent=given.with_parent, beat=beat))
             finally:
                 app.close()
     except WeftError as error:

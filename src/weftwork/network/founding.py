@@ -39,6 +39,7 @@ class LedgerProcess:
     ) -> LedgerProcess:
         """Start it and wait until it answers; raises :class:`LedgerUnavailable` with its own reason."""
         command = [sys.executable, "-m", "weftwork.ledger.serve", "--path", str(path), "--port", str(port)]
+        command.append("--with-parent")
         command += ["--dev"] if dev else []
         command += ["--block-time", str(block_time)] if block_time else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
