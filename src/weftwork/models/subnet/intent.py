@@ -66,20 +66,8 @@ keeps to
 them, since a body that only it sends would tell it apart."""
 
 
-_TEMPLATES: tuple[tuple[str, dict[str, str]], ...] = (
-    ("send {n} {t} to {who}", {"intent": "transfer", "amount": "{n}", "token": "{T}", "to": "{who}"}),
-    ("please swap {n} {t} for {u}", {"intent": "swap", "amount": "{n}", "sell": "{T}", "buy": "{U}"}),
-    ("stake {n} {t}", {"intent": "stake", "amount": "{n}", "token": "{T}"}),
-    ("repay {n} {t}", {"intent": "repay", "amount": "{n}", "token": "{T}"}),
-    ("stop out my {t} at {n}", {"intent": "stop_loss", "token": "{T}", "price": "{n}"}),
-    ("what do you think of {t}?", {"intent": "none"}),
-)
-
-
 def make_sentence(rng: Random) -> tuple[str, dict[str, str]]:
-    """One request and its meaning, from the generator that ships."""
-    text, meaning = rng.choice(_TEMPLATES)
-    t, u = rng.sample(("ETH", "USDC", "DAI", "SOL", "BTC"), 2)
-    words = {"n": str(rng.randint(1, 5000)), "T": t, "U": u, "t": rng.choice((t, t.lower())), "u": u}
-    words["who"] = "".join(rng.choice("abcdefghijklmnoprstuvw") for _ in range(rng.randint(3, 8)))
-    return text.format(**words), {slot: value.format(**words) for slot, value in meaning.items()}
+    """One request and its meaning, from the grammar that ``weft-intent`` was trained on."""
+    from weftwork.models.grammar.sentence import sentence
+
+    return sentence(rng)

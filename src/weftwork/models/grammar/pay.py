@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from intent_slots import Slots
+from weftwork.models.grammar.slots import Slots
 
 Line = tuple[str, str, dict[str, str]]
 """``(form, text, intent)``: form is ``verb`` (starts with a base verb) or ``full`` (a whole sentence)."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-import intent_words as w
-from intent_phrase import Phrase, protect
+from weftwork.models.grammar import words as w
+from weftwork.models.grammar.phrase import Phrase, protect
 
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]

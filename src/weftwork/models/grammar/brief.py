@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from intent_phrase import protect
-from intent_slots import Slots
+from weftwork.models.grammar.phrase import protect
+from weftwork.models.grammar.slots import Slots
 
 Line = tuple[str, str, dict[str, str]]
 HEADS = {

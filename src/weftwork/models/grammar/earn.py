@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import intent_words as w
-from intent_phrase import protect
-from intent_slots import Slots
+from weftwork.models.grammar import words as w
+from weftwork.models.grammar.phrase import protect
+from weftwork.models.grammar.slots import Slots
 
 Line = tuple[str, str, dict[str, str]]
 

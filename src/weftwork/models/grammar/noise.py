@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import re
 
-from intent_phrase import CLOSE, OPEN, gerund
-from intent_slots import Slots
+from weftwork.models.grammar.phrase import CLOSE, OPEN, gerund
+from weftwork.models.grammar.slots import Slots
 
 MACROS = {
     "please": "[please|please|please|pls|plz|kindly]",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import intent_words as w
-from intent_slots import Slots
+from weftwork.models.grammar import words as w
+from weftwork.models.grammar.slots import Slots
 
 MACROS = {
     "greet": "[hi|hello|hey|yo|good morning|good evening|sup|howdy|hiya|greetings|hey there|gm|gn|good night|what's up|morning]",

@@ -1,0 +1,92 @@
+"""Generator of wallet requests: ``generate(seed, n)`` gives sentences with the intent that each one means.
+
+Validators ask with them, and ``weft-intent`` is trained and judged on them. The same seed gives the same lines;
+different seeds share hardly any. Run ``python tools/intent_grammar.py --seed 1 --n 40`` to read some.
+"""
+
+# ruff: noqa: E501 - tables of phrases
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+
+from weftwork.errors import BadIntent
+from weftwork.models.grammar import brief, earn, noise, none, pay, trade, work
+from weftwork.models.grammar.phrase import gerund
+from weftwork.models.grammar.slots import Slots
+from weftwork.models.intent import check_intent
+
+VERSION = 1
+HELD_OUT_SEED = 90_000_001
+"""Lines of this seed are never trained on; they judge the model."""
+MACROS: dict[str, str] = {}
+for _module in (pay, trade, earn, work, none, noise):
+    MACROS.update(_module.MACROS)
+
+Maker = Callable[[Slots], tuple[str, str, dict[str, str]]]
+MAKERS: dict[str, tuple[Maker, float]] = {
+    "transfer": (pay.transfer, 1.25),
+    "swap": (trade.swap, 1.35),
+    "stake": (earn.stake, 0.75),
+    "unstake": (earn.unstake, 0.75),
+    "lend": (earn.lend, 0.85),
+    "borrow": (earn.borrow, 1.0),
+    "repay": (earn.repay, 0.75),
+    "approve": (pay.approve, 0.9),
+    "revoke": (pay.revoke, 0.8),
+    "limit_order": (trade.limit_order, 1.25),
+    "stop_loss": (trade.stop_loss, 1.15),
+    "recurring_payment": (pay.recurring_payment, 1.4),
+    "copy_trader": (trade.copy_trader, 1.15),
+    "buy_work": (work.buy_work, 1.4),
+}
+NONE_WEIGHT = 2.6
+BRIEF = 0.035
+"""Share of the requests that are written as notes."""
+_NAMES = list(MAKERS)
+_WEIGHTS = [weight for _, weight in MAKERS.values()]
+
+
+def encode(intent: dict[str, str]) -> str:
+    """The compact JSON that the model writes."""
+    return json.dumps(intent, separators=(",", ":"), ensure_ascii=False)
+
+
+def sentence(rng: random.Random) -> tuple[str, dict[str, str]]:
+    """One request and its meaning."""
+    s = Slots(rng, MACROS)
+    if rng.random() * (sum(_WEIGHTS) + NONE_WEIGHT) < NONE_WEIGHT:
+        return _none(s, rng), {"intent": "none"}
+    maker = MAKERS[rng.choices(_NAMES, _WEIGHTS)[0]][0]
+    while True:
+        try:
+            form, text, raw = brief.brief(s, maker) if s.chance(BRIEF) else maker(s)
+            intent = check_intent(raw).to_json()
+        except (BadIntent, ValueError):
+            continue
+        return noise.finish(s, noise.wrap(s, form, text)), intent
+
+
+def _none(s: Slots, rng: random.Random) -> str:
+    def core() -> str:
+        while True:
+            form, text, _ = MAKERS[rng.choice(_NAMES)][0](s)
+            if form == "verb" and "\x03" not in text:
+                return text
+
+    def encoded() -> str:
+        return encode(MAKERS[rng.choice(_NAMES)][0](s)[2])
+
+    text = none.none_text(s, core, gerund, encoded) or "hm"
+    if s.chance(0.12):
+        text = noise.wrap(s, "full", text)
+    return noise.finish(s, text) or "hm"
+
+
+def generate(seed: int, n: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """``n`` pairs of sentence and intent."""
+    rng = random.Random(seed)
+    for _ in range(n):
+        yield sentence(rng)
