@@ -50,6 +50,7 @@ exports: (
 
 name: public(constant(String[8])) = "Weftwork"
 symbol: public(constant(String[4])) = "WEFT"
+version: public(constant(String[1])) = "1"
 decimals: public(constant(uint8)) = 18
 CAP: public(constant(uint256)) = 21_000_000 * 10**18
 # Most first allocations.
