@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import hmac
 import secrets
@@ -86,7 +87,7 @@ class Gateway:
         self.account = account
         self.domains = domains
         self.store = store
-        self.keys = KeyRing(store, now)
+        self.keys = KeyRing(store, now, lambda call: asyncio.get_running_loop().call_later(0.01, call))
         self.hop = hop
         self.judge = judge
         self.client = client or Client(local, timeout=self.setting.patience.answer)
@@ -153,6 +154,7 @@ class Gateway:
     async def close(self) -> None:
         """Pays what is owed, then closes the connections to miners."""
         await self.broker.close(self.directory.seats())
+        self.keys.flush()
         await self.client.close()
 
     # Calls
@@ -210,6 +212,7 @@ class Gateway:
             headers.update(self._receipt_headers(own, trip.bill, work))
         if flushed is not None:
             trip.bill.close()
+            self.keys.flush()
             await flushed()
         if call.stream:
             return EventStream(self._replay(call, thread, work), headers)
@@ -357,6 +360,7 @@ class Gateway:
         self._require_admin(request)
         body = load_body(request.body) if request.body else {}
         secret, key = self.keys.create(body.get("name") or "", _read_cap(body))
+        self.keys.flush()
         await self.store.flushed()
         return {**key.to_json(), "key": secret}
 

@@ -65,7 +65,16 @@ class Key:
 class KeyRing:
     """All API keys of one gateway, over its store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        later: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        """``later`` calls a function a few milliseconds from now: accounts that change often are then written
+        once for many calls, no later than the records they belong to."""
+        self._later = later
+        self._dirty: dict[str, Key] = {}
         self._store = store
         self._clock = clock
         self._by_hash: dict[str, Key] = {}
@@ -96,7 +105,7 @@ class KeyRing:
             return secret, self._by_hash[digest]
         key = Key(digest, name, cap, int(self._clock()))
         self._by_hash[digest] = key
-        self._save(key)
+        self._write(key)
         return secret, key
 
     def find(self, authorization: str | None) -> Key:
@@ -155,7 +164,7 @@ class KeyRing:
             key.cap = cap
         if revoked is not None:
             key.revoked = revoked
-        self._save(key)
+        self._write(key)
         return key
 
     def get(self, key_id: str) -> Key:
@@ -170,6 +179,20 @@ class KeyRing:
         return sorted(self._by_hash.values(), key=lambda key: (key.created, key.hash))
 
     def _save(self, key: Key) -> None:
+        if self._later is None:
+            self._write(key)
+            return
+        if not self._dirty:
+            self._later(self.flush)
+        self._dirty[key.hash] = key
+
+    def flush(self) -> None:
+        """Queues every account that changed."""
+        changed, self._dirty = self._dirty, {}
+        for key in changed.values():
+            self._write(key)
+
+    def _write(self, key: Key) -> None:
         self._store.set_state(
             _STATE + key.hash,
             {

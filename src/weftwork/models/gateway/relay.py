@@ -105,7 +105,7 @@ class Relay:
         ) from last
 
     async def _hedged(self, trip: Trip, seat: Seat, once: Callable[[Trip, Seat], Awaitable[T]]) -> T:
-        if not self.policy.hedge:
+        if not self.policy.hedge or len(self.directory.wheel(trip.call.model)) == 1:
             return await once(trip, seat)
         task = asyncio.current_task()
         assert task is not None

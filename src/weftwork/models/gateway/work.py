@@ -15,6 +15,8 @@ from weftwork.models.gateway.openai import Call
 from weftwork.records import Domain, Receipt, Request, Signed
 from weftwork.units import Digest, keccak
 
+_FIELDS = tuple(name for name, _ in Receipt.fields)
+
 
 @dataclass(slots=True, eq=False)
 class Ask:
@@ -57,14 +59,13 @@ def prove_receipt(
     Checked: request id, worker, signer, output digest (unless ``content`` is None: not yet shown), price
     within the quote and no less than before, final mark. Raises :class:`BadAnswer`.
     """
-    try:
-        receipt = Signed.from_json(signed)
-    except WeftError as error:
-        raise _wrong(ask, f"sent no receipt: {error}") from error
-    record = receipt.record
-    if not isinstance(record, Receipt):
-        raise _wrong(ask, f"sent a {record.kind} for a receipt")
     seat = ask.seat
+    try:
+        held = [signed[name] for name in _FIELDS]
+        record = Receipt(*held)
+        receipt = Signed(record, bytes.fromhex(signed["signature"].removeprefix("0x")))
+    except (WeftError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _wrong(ask, f"sent no receipt: {error}") from error
     if record.request != ask.id:
         raise _wrong(ask, "sent the receipt of another request")
     if record.worker != seat.wallet:
