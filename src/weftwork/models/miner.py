@@ -38,6 +38,8 @@ from weftwork.wire.limits import Limits
 from weftwork.wire.server import App, EventStream, HttpRequest, HttpResponse, Running, serve
 
 _REMEMBERED = 1024
+_MAX_SEEN = 200_000
+_SKEW = 60
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ class Miner:
         self._jobs: dict[Digest, Job] = {}
         self._held: OrderedDict[Digest, _Held] = OrderedDict()
         self._done: OrderedDict[Digest, Answer] = OrderedDict()
+        self._seen: dict[Digest, int] = {}
+        self._began = now()
         self._care: asyncio.Task[None] | None = None
         self.app = App(name, limits=limits, hosts=hosts)
         self._route()
@@ -201,10 +205,17 @@ class Miner:
         self.store.put_content(record.output, answer.salt, answer.text.encode(errors="surrogatepass"))
         self.book.charge(order.requester, order.id, record.price, answer.receipt.id)
         self._done[order.id] = answer
+        self._remember(order)
         while len(self._done) > _REMEMBERED:
             self._done.popitem(last=False)
         self._count(record)
         await self.store.flushed()
+
+    def _remember(self, order: Order) -> None:
+        if len(self._seen) >= _MAX_SEEN:
+            now = self._now()
+            self._seen = {name: end for name, end in self._seen.items() if end >= now}
+        self._seen[order.id] = order.request.record.expiry
 
     def _count(self, record: Receipt) -> None:
         metrics = self.app.metrics
@@ -215,7 +226,7 @@ class Miner:
     def _find(self, order: Order) -> Answer | None:
         """The answer to an order that was finished before: a retry is safe and costs nothing."""
         found = self._done.get(order.id)
-        if found is not None or not self.store.has(order.id):
+        if found is not None or self._is_new(order) or not self.store.has(order.id):
             return found
         for item in self.store.children(order.id, "receipt"):
             if isinstance(item, Signed) and item.record.final:
@@ -225,6 +236,10 @@ class Miner:
                 text = kept[1].decode(errors="surrogatepass")
                 return self._restore(order, item, kept[0], text)
         return None
+
+    def _is_new(self, order: Order) -> bool:
+        """Whether an order was surely never finished: made since this miner began, and not seen."""
+        return order.id not in self._seen and order.request.record.time > self._began + _SKEW
 
     def _restore(self, order: Order, receipt: Signed[Receipt], salt: bytes, text: str) -> Answer:
         if order.kind == "embedding":
