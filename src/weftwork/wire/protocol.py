@@ -248,7 +248,8 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             raise
         except Exception:
-            self.app.report("a response could not be written")
+            if not self.transport.is_closing():  # else the client went away, and is not missed
+                self.app.report("a response could not be written")
             self.transport.abort()
         else:
             self.finish(request.keep_alive)
