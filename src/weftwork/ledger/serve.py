@@ -302,4 +302,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # The ledger is closed. The server's own threads may still ask for Python's lock, and an interpreter that
+    # ends would cut them off in the middle of their frames, which aborts the process; so it ends here.
+    os._exit(status)

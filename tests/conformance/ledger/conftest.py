@@ -1,4 +1,4 @@
-"""The two nodes that must behave alike: the embedded one, and anvil run from its npm package."""
+"""The nodes that must behave alike: the embedded one, in process and served, and anvil from npm."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conformance.ledger.served import Served
 
 from weftwork import ledger
 from weftwork.errors import LedgerUnavailable
@@ -77,6 +79,15 @@ def open_node(alice: Account, bob: Account) -> Iterator[Callable[[str], Ledger]]
             chain = ledger.connect(
                 "embedded:", dev=True, genesis={alice.address: RICH, bob.address: RICH}, clock=lambda: START
             )
+        elif kind == "served":
+            folder = Path(tempfile.mkdtemp())
+            closing.append(lambda: shutil.rmtree(folder))
+            one = Served(folder, "--dev")
+            closing.append(one.stop)
+            chain = ledger.connect(one.url, timeout=60)
+            treasury = ledger.read_treasury(folder)
+            for account in (alice, bob):
+                chain.wait(chain.send(treasury, account.address, value=RICH))
         else:
             binary = anvil_binary()
             if binary is None:
@@ -118,7 +129,7 @@ def open_node(alice: Account, bob: Account) -> Iterator[Callable[[str], Ledger]]
         close()
 
 
-@pytest.fixture(scope="module", params=["embedded", "anvil"])
+@pytest.fixture(scope="module", params=["embedded", "served", "anvil"])
 def chain(request: pytest.FixtureRequest, open_node: Callable[[str], Ledger]) -> Ledger:
     """A chain of each kind."""
     return open_node(request.param)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,32 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.ledger.served import Served
 
 from weftwork import ledger
 from weftwork.errors import Reverted
 from weftwork.ledger import Account, Artifact
-
-
-class Served:
-    """A ledger in a process of its own."""
-
-    def __init__(self, path: Path, *flags: str) -> None:
-        command = [sys.executable, "-m", "weftwork.ledger.serve", "--path", str(path), "--port", "0", *flags]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"LC_ALL": "C"}
-        )
-        assert self.process.stdout is not None
-        self.ready = json.loads(self.process.stdout.readline())
-        self.url: str = self.ready.get("url", "")
-
-    def stop(self) -> int:
-        """End it as ``weft down`` does; returns its exit status."""
-        if self.url:
-            self.process.terminate()
-        status = self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
 
 
 @pytest.fixture(scope="module")
