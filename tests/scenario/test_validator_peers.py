@@ -12,7 +12,7 @@ import pytest
 from harness.judges import WiseEngine, add_validator, stop_validator
 from pydantic_core import to_json
 
-from weftwork.errors import Refused
+from weftwork.errors import Refused, Reverted
 from weftwork.ledger.key import Account
 from weftwork.models.gateway.app import Setting
 from weftwork.models.gateway.route import Policy
@@ -119,6 +119,41 @@ async def test_scores_are_sealed_before_the_reveal_and_unknown_epochs_are_not_th
         assert (await get(f"{b.ada.running.url}/v1/scores/soon")).status == 400
         told = (await get(f"{b.ada.running.url}/v1/describe")).body
         assert (told["uid"], told["rule"]) == (b.ada.ballot.uid, "intent")
+
+
+async def test_validator_cannot_reveal_other_weights_than_it_committed_nor_a_copied_commitment() -> None:
+    async with Devnet(tempo=400, commit_blocks=300) as net:
+        await net.add_miner("wise", WiseEngine(), model="weft-intent")
+        gateways = [await net.add_gateway(name, setting=EAGER) for name in ("north", "south")]
+        ada = await add_validator(net, "ada", gateways)
+        thief = await add_validator(net, "thief", gateways, seed=2)
+        net.end_epoch(net.epoch)
+        epoch = ada.ballot.phase().epoch
+        await ada.probe(3)
+        await ada.commit()
+        weights = net.contracts.at(net.ledger, "weights")
+        seen = weights.call("commitments", net.subnet, epoch, ada.ballot.uid).hash
+        weights.send(thief.account, "commit_weights", net.subnet, thief.ballot.uid, seen)
+        net.open_reveals(epoch)
+        kept = ada.ballot.committed(epoch)
+        assert kept is not None
+        key = f"{ada.ballot._prefix}{epoch}"
+        ada.store.set_state(key, {**kept, "values": [value - 1 for value in kept["values"]]})
+        with pytest.raises(Reverted, match="reveal differs from the commitment"):
+            await ada.reveal()
+        ada.store.set_state(key, kept)
+        assert await ada.reveal() == epoch
+        shown = (
+            kept["uids"],
+            kept["values"],
+            kept["version"],
+            ada.ballot.sampling_key(epoch),
+            ada.ballot._salt(epoch),
+        )
+        with pytest.raises(Reverted, match="reveal differs from the commitment"):
+            weights.send(thief.account, "reveal_weights", net.subnet, thief.ballot.uid, *shown)
+        for validator in (ada, thief):
+            await stop_validator(validator)
 
 
 async def test_validator_by_itself_follows_the_chain_through_an_epoch() -> None:

@@ -176,14 +176,15 @@ class Evidence:
         return canonical_json(told)
 
     def weigh(self) -> int:
-        """The score that follows, in millionths; raises :class:`BadInput` for rules that are not known
+        """The score that follows, in millionths; raises BadInput or BadConfig for rules that are not known
         here."""
-        from weftwork.models.verifier import find_verifier
+        from weftwork.models.subnet import find_rule
 
+        rule = find_rule(self.rule)
         values = [
-            find_verifier(name).weigh(self.task, self.answer, found) for name, found in self.facts.items()
+            rule.verifier(name).weigh(self.task, self.answer, told) for name, told in self.facts.items()
         ]
-        return min(values, default=0)
+        return int(rule.combine(values))
 
     @classmethod
     def from_text(cls, text: str) -> Evidence:

@@ -53,12 +53,14 @@ class Standing:
         found.n += 1
         found.fresh += 1
 
-    def rest(self, present: Iterable[tuple[int, str]]) -> None:
-        """Ends an epoch: who was never heard in it fades by ``decay``; who is no longer there is
-        forgotten."""
+    def prune(self, present: Iterable[tuple[int, str]]) -> None:
+        """Forgets every uid that is not there any more, or that another wallet holds."""
         there = dict(present)
         for uid in [uid for uid, found in self.means.items() if there.get(uid) != found.wallet]:
             del self.means[uid]
+
+    def rest(self) -> None:
+        """Ends an epoch: who was never heard in it fades by ``decay``."""
         for found in self.means.values():
             if not found.fresh:
                 found.mean -= found.mean * self.decay // FULL

@@ -246,7 +246,7 @@ class Validator:
         if self._committed >= phase.epoch:
             return phase.epoch
         self._workers = {worker.wallet: worker for worker in await self._roster()}
-        self.standing.rest((worker.uid, worker.wallet) for worker in self._workers.values())
+        self.standing.prune((worker.uid, worker.wallet) for worker in self._workers.values())
         row = self.weights()
         if not row:
             return None
@@ -254,6 +254,7 @@ class Validator:
         await asyncio.to_thread(self.ballot.commit, phase.epoch, row)
         self._committed = phase.epoch
         self._open = []
+        self.standing.rest()
         self._save()
         await self.store.flushed()
         await asyncio.to_thread(self._fix_sampling, phase.epoch + 1)

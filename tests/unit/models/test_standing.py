@@ -40,10 +40,10 @@ def test_miner_that_falls_silent_fades() -> None:
     for _ in range(5):
         standing.add(1, "silent", 1_000_000)
         standing.add(2, "there", 1_000_000)
-    standing.rest([(1, "silent"), (2, "there")])
+    standing.rest()
     for _ in range(3):
         standing.add(2, "there", 1_000_000)
-        standing.rest([(1, "silent"), (2, "there")])
+        standing.rest()
     assert standing.table()[2] == 1_000_000
     assert standing.table()[1] < 500_000
 
@@ -54,7 +54,7 @@ def test_uid_that_another_wallet_took_over_starts_anew() -> None:
         standing.add(1, "old", 1_000_000)
     standing.add(1, "new", 0)
     assert standing.table()[1] == 0
-    standing.rest([])
+    standing.prune([])
     assert standing.table() == {}
 
 

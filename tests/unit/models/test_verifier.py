@@ -139,6 +139,17 @@ async def test_somebody_elses_rule_runs_in_the_sandbox(tmp_path: Path) -> None:
     assert await judge("print('[1]')") == {"failed": "no whole number under value"}
 
 
+async def test_file_of_somebody_else_is_added_to_a_subnets_own_rules(tmp_path: Path) -> None:
+    path = tmp_path / "rule.py"
+    path.write_text("print('{}')")
+    subnet = open_subnet_rule("script", path=path, model="m")
+    assert [verifier.name for verifier in subnet.verifiers(MINER)] == ["intent", "script"]
+    evidence = Evidence(
+        "script", Task({}, {"intent": "none"}), '{"intent":"none"}', {"intent": {}, "script": {"value": 5}}
+    )
+    assert evidence.weigh() == 5
+
+
 def test_score_follows_from_its_evidence_alone() -> None:
     task = Task(chat("x"), {"intent": "none"})
     evidence = Evidence("intent", task, '{"intent":"none"}', {"intent": {}})

@@ -97,10 +97,12 @@ class ChatSubnet:
             return (SchemaMatch(), Judge(self._judge))
         return (Recompute(own),)
 
-    def verifier(self, name: str) -> Verifier:
+    @staticmethod
+    def verifier(name: str) -> Verifier:
         """See :class:`~weftwork.models.subnet.port.Subnet`."""
         return find_verifier(name)
 
-    def combine(self, values: Sequence[int]) -> int:
+    @staticmethod
+    def combine(values: Sequence[int]) -> int:
         """The least: each verifier must be content."""
         return min(values, default=0)

@@ -35,11 +35,13 @@ class IntentSubnet:
         """Ground truth for everyone."""
         return (IntentMatch(),)
 
-    def verifier(self, name: str) -> Verifier:
+    @staticmethod
+    def verifier(name: str) -> Verifier:
         """See :class:`~weftwork.models.subnet.port.Subnet`."""
         return find_verifier(name)
 
-    def combine(self, values: Sequence[int]) -> int:
+    @staticmethod
+    def combine(values: Sequence[int]) -> int:
         """The least: each verifier must be content."""
         return min(values, default=0)
 

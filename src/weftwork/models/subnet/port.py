@@ -64,7 +64,7 @@ class Verifier(Protocol):
 
 
 class Subnet(Protocol):
-    """One kind of work and how it is judged."""
+    """One kind of work and how it is judged; what weighs recorded facts needs no instance."""
 
     name: str
     model: str
@@ -75,10 +75,12 @@ class Subnet(Protocol):
     def verifiers(self, worker: Worker) -> Sequence[Verifier]:
         """What judges this worker's answers."""
 
-    def verifier(self, name: str) -> Verifier:
+    @staticmethod
+    def verifier(name: str) -> Verifier:
         """The verifier of that name, able to weigh; raises :class:`BadInput`."""
 
-    def combine(self, values: Sequence[int]) -> int:
+    @staticmethod
+    def combine(values: Sequence[int]) -> int:
         """One score from those of the verifiers, in millionths."""
 
 
