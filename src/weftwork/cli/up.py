@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ Endpoint = Annotated[str | None, typer.Option(help="URL under which others reach
 FundFrom = Annotated[str | None, typer.Option(metavar="KEYFILE", help="Key that funds new roles.")]
 BlockTime = Annotated[float, typer.Option(help="Seconds after which the ledger mines an empty block.")]
 Dev = Annotated[bool, typer.Option("--dev", help="Allow snapshots and time travel on the ledger.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up; `weft down` stops it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when all is up.")]
 
 
@@ -36,6 +37,7 @@ def up(
     fund_from: FundFrom = None,
     block_time: BlockTime = 2.0,
     dev: Dev = False,
+    detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a network on this machine and stay up; Ctrl-C or `weft down` stops it."""
@@ -58,7 +60,55 @@ def up(
             block_time=block_time,
             dev=dev,
         )
-        stay_up(plan, as_json)
+        if detach:
+            start_detached(as_json)
+        else:
+            stay_up(plan, as_json)
+
+
+def start_detached(as_json: bool, timeout: float = 120.0) -> None:
+    """Run this same command in a process of its own, and return once it says that it is ready."""
+    import json
+    import subprocess
+    import sys
+
+    from weftwork.cli.screen import print_json, print_next
+    from weftwork.errors import Unavailable
+    from weftwork.network.home import Home
+
+    home = Home.open(create=True)
+    rest = [word for word in sys.argv[1:] if word not in ("-d", "--detach", "--json")]
+    log = home.path / "up.log"
+    with log.open("a") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "weftwork.cli", *rest, "--json"],
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    line = _read_line(process.stdout, timeout)
+    facts = json.loads(line) if line.startswith("{") and line.rstrip().endswith("}") else {}
+    if not facts.get("ready"):
+        process.kill()
+        rest_of_it = line + process.stdout.read()
+        raise Unavailable(f"weft up failed: {rest_of_it.strip()[-300:]}", hint=f"see {log}")
+    if as_json:
+        print_json(facts)
+        return
+    for name, url in facts["roles"].items():
+        print(f"{name:<12} {url}")
+    if facts.get("gateway"):
+        print(f"\nexport OPENAI_BASE_URL={facts['gateway']}/v1 OPENAI_API_KEY={facts['api_key']}")
+    print_next('weft ask "swap 250 USDC for ETH"   (weft down stops it)')
+
+
+def _read_line(stream: IO[str], timeout: float) -> str:
+    import select
+
+    ready, _, _ = select.select([stream], [], [], timeout)
+    return stream.readline() if ready else ""
 
 
 def stay_up(plan: Plan, as_json: bool, home: Home | None = None) -> None:
