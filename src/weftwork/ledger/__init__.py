@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from weftwork.ledger.client import Receipt as Receipt
     from weftwork.ledger.contract import Contract as Contract
     from weftwork.ledger.contract import Event as Event
-    from weftwork.ledger.embedded import read_treasury as read_treasury
     from weftwork.ledger.hash import checksum as checksum
     from weftwork.ledger.hash import keccak as keccak
     from weftwork.ledger.history import replay as replay
     from weftwork.ledger.key import Account as Account
+    from weftwork.ledger.key import read_treasury as read_treasury
 
 _HOMES = {
     "Account": "key",
@@ -34,7 +34,7 @@ _HOMES = {
     "checksum": "hash",
     "keccak": "hash",
     "load_artifact": "artifact",
-    "read_treasury": "embedded",
+    "read_treasury": "key",
     "replay": "history",
 }
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from weftwork.errors import LedgerCorrupt, LedgerError, RpcError
-from weftwork.ledger.key import Account, _write_secret
+from weftwork.errors import LedgerError, RpcError
+from weftwork.ledger.key import Account, _write_secret, read_treasury
 from weftwork.ledger.node import Node
 from weftwork.ledger.rpc import Rpc
 
@@ -76,15 +76,6 @@ def places(path: Path | None) -> tuple[Path | None, Path | None]:
     if path.is_file() or (path.suffix in _FILE_SUFFIXES and not path.is_dir()):
         return path, path.with_name(path.name + ".treasury")
     return path / "ledger.sqlite", path / "treasury.key"
-
-
-def read_treasury(path: Path) -> Account:
-    """The treasury account of a ledger's folder or key file; raises LedgerCorrupt."""
-    file = path / "treasury.key" if path.is_dir() else path
-    try:
-        return Account.from_key(file.read_text())
-    except (OSError, ValueError) as error:
-        raise LedgerCorrupt(f"the treasury key cannot be read: {error}", value=str(file)) from error
 
 
 def _treasury(path: Path | None) -> Account:

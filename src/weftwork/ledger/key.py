@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from weftwork.errors import BadInput
+from weftwork.errors import BadInput, LedgerCorrupt
 from weftwork.ledger import transaction
 from weftwork.ledger.hash import checksum, keccak
 
@@ -97,6 +97,15 @@ class Account:
 
     def __hash__(self) -> int:
         return hash(self.address_bytes)
+
+
+def read_treasury(path: Path) -> Account:
+    """The treasury account of a ledger's folder or key file; raises LedgerCorrupt."""
+    file = path / "treasury.key" if path.is_dir() else path
+    try:
+        return Account.from_key(file.read_text())
+    except (OSError, ValueError) as error:
+        raise LedgerCorrupt(f"the treasury key cannot be read: {error}", value=str(file)) from error
 
 
 def _in_range(secret: bytes) -> bytes:

@@ -190,10 +190,12 @@ async def serve(
     port: int,
     ready: Callable[[], None],
     *,
-    with_parent: bool = False,
+    with_parent: int | None = None,
     beat: Awaitable[None] | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the parent process; ``ready`` is called when it accepts.
+
+    ``with_parent`` is the parent's process id (0: whatever it is now; None: outlive it).
 
     ``beat`` runs beside it, as long as it serves.
     """
@@ -216,7 +218,7 @@ async def serve(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     running = loop.create_task(server.serve())
-    beside = [_orphaned(os.getppid(), stop)] if with_parent else []
+    beside = [_orphaned(with_parent or os.getppid(), stop)] if with_parent is not None else []
     tasks = [asyncio.ensure_future(one) for one in (*beside, *([beat] if beat else []))]
     try:
         await _accepting(host, port, running)
@@ -276,7 +278,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--chain-id", type=int, default=None, help="chain id of a new ledger (31337)")
     parser.add_argument(
-        "--with-parent", action="store_true", help="stop when the process that started it ends"
+        "--with-parent",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="PID",
+        help="stop when the process that started it ends; its id, where it may have ended already",
     )
     parser.add_argument(
         "--block-time", type=float, default=0.0, help="seconds after which an empty block is mined (0: never)"

@@ -8,12 +8,13 @@ the fields that change an answer, and chooses the miner; a validator cannot and 
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import Random
 from typing import Any, Protocol
 
-from weftwork.errors import BadConfig
+from weftwork.errors import BadConfig, WeftError
 from weftwork.units import keccak
 
 PPM = 1_000_000
@@ -61,16 +62,44 @@ class Doors:
                 hint="give more gateways, so that none of them can tell what is a test",
             )
 
+    @property
+    def urls(self) -> list[str]:
+        """The gateways that these doors lead to."""
+        return [door.url for door in self._doors]
+
     async def pick(self) -> Door:
         """The door for the next question."""
         place = self._rng.randrange(len(self._doors))
         if self._left[place] <= 0 and self._make is not None:
             old = self._doors[place]
             await old.pay()
-            self._doors[place] = await self._make(old.url)
+            new = await self._make(old.url)
+            if old not in self._doors:
+                return new
+            place = self._doors.index(old)
+            self._doors[place] = new
             self._left[place] = self._rng.randint(*self._uses)
         self._left[place] -= 1
         return self._doors[place]
+
+    async def follow(self, urls: Sequence[str]) -> None:
+        """Keeps to the gateways at ``urls``: opens doors to new ones, then leaves those that are gone.
+
+        A gateway that cannot be met gets no door; a door is left only while another remains.
+        """
+        if self._make is None:
+            return
+        for url in urls:
+            if url not in self.urls:
+                with contextlib.suppress(WeftError):
+                    self._doors.append(await self._make(url))
+                    self._left.append(self._rng.randint(*self._uses))
+        for door in [door for door in self._doors if door.url not in urls]:
+            if len(self._doors) > 1:
+                place = self._doors.index(door)
+                del self._doors[place], self._left[place]
+                with contextlib.suppress(WeftError):
+                    await door.pay()
 
     async def settle(self) -> None:
         """Pays at every door."""

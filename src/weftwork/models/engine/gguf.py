@@ -123,6 +123,7 @@ class GgufEngine(OpenAIEngine):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "WEFT_ENGINE_KEY": self._key},
+            start_new_session=True,  # Ctrl-C is for the parent, which ends the child when it has done with it
         )
         assert process.stdout is not None
         try:
