@@ -12,7 +12,8 @@ import pytest
 from harness.judges import WiseEngine, add_validator, stop_validator
 from pydantic_core import to_json
 
-from weftwork.errors import Refused, Reverted
+from weftwork.closing import Vote
+from weftwork.errors import Refused, Reverted, Unavailable
 from weftwork.ledger.key import Account
 from weftwork.models.gateway.app import Setting
 from weftwork.models.gateway.route import Policy
@@ -34,7 +35,7 @@ class Bench:
         plan = self.ada.ballot.plan(self.epoch)
         vote = self.ada.ballot.vote(plan)
         closing = plan.closing.replace(**changes)
-        return to_json({"closing": closing.to_json(), "vote": vote.to_json()})
+        return to_json({"closing": closing.to_json(), "vote": None if changes else vote.to_json()})
 
     async def post(self, body: bytes, sender: Any = None, **options: Any) -> Any:
         assert self.bea.running is not None
@@ -98,6 +99,38 @@ async def test_two_validators_that_close_at_once_both_succeed() -> None:
         results = await asyncio.gather(b.ada.close(), b.bea.close(), return_exceptions=True)
         assert not [result for result in results if isinstance(result, Exception)], results
         assert b.ada.ballot.next_close() == b.epoch + 1
+
+
+async def test_peer_that_signs_two_closings_is_reported_and_slashed() -> None:
+    async with bench() as b:
+        plan = b.ada.ballot.plan(b.epoch)
+        wrong = plan.closing.replace(payout=1)
+        signature = b.ada.account.sign_hash(wrong.digest(b.net.contracts.domains.of("closing")))
+        stray = Vote(b.ada.ballot.uid, signature)
+        stakes = b.net.contracts.at(b.net.ledger, "stakes")
+        agent = plan.snapshot.agents[b.ada.ballot.uid]
+        before = stakes.call("stake_of", b.net.subnet, agent, b.ada.account.address)
+        told = await b.post(to_json({"closing": wrong.to_json(), "vote": stray.to_json()}))
+        assert told.status == 422
+        forged = Vote(b.bea.ballot.uid, signature)
+        assert (await b.post(to_json({"closing": wrong.to_json(), "vote": forged.to_json()}))).status == 401
+        assert (await b.post(b.body())).status == 200
+        assert b.bea.exchange.reported == [b.ada.ballot.uid]
+        assert stakes.call("stake_of", b.net.subnet, agent, b.ada.account.address) < before
+
+
+async def test_exactly_half_of_the_stake_closes_nothing_and_the_epoch_is_skipped_in_the_end() -> None:
+    async with bench() as b:
+        assert b.bea.running is not None
+        await b.bea.running.stop()
+        with pytest.raises(Unavailable):
+            await b.ada.close()
+        b.net.mine_to(b.net.first_block(b.epoch + 1) + 10)
+        with pytest.raises(Unavailable):
+            await b.ada.close()
+        b.net.mine_to(b.net.first_block(b.epoch + 4))
+        assert b.epoch in await b.ada.close()
+        assert not b.ada.ballot.is_closed(b.epoch)
 
 
 async def test_validator_never_signs_two_closings_of_one_epoch() -> None:

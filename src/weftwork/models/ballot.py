@@ -173,13 +173,22 @@ class Ballot:
         self._store.flush()
         return vote
 
-    def check_vote(self, plan: rules.ClosingPlan, vote: rules.Vote) -> None:
-        """Raises :class:`BadSignature` unless a seat of the epoch signed this very closing."""
+    def check_vote(self, plan: rules.ClosingPlan, vote: rules.Vote, closing: Closing | None = None) -> None:
+        """Raises :class:`BadSignature` unless a seat of the epoch signed ``closing`` (else the plan's
+        own)."""
         seat = next((seat for seat in plan.snapshot.seats if seat.uid == vote.uid), None)
         if seat is None:
             raise BadSignature("no validator has that seat", value=vote.uid)
-        signed: Signed[Closing] = Signed(plan.closing, vote.signature)
+        signed: Signed[Closing] = Signed(closing or plan.closing, vote.signature)
         signed.require_signer(self.contracts.domains.of("closing"), seat.signer)
+
+    def report(self, uid: int, first: Closing, one: rules.Vote, second: Closing, other: rules.Vote) -> None:
+        """Has a validator slashed that signed two closings of one epoch; raises Reverted if it did not."""
+        rows = [tuple(getattr(item, name) for name, _ in Closing.fields) for item in (first, second)]
+        epochs = self.contracts.at(self.ledger, "epochs")
+        epochs.send(
+            self.account, "report_equivocation", uid, rows[0], one.signature, rows[1], other.signature
+        )
 
     def is_enough(self, plan: rules.ClosingPlan, votes: Sequence[rules.Vote]) -> bool:
         """Whether the ledger accepts the closing with these votes in the next block."""

@@ -21,32 +21,22 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from pydantic_core import to_json
-
-from weftwork.closing import ClosingPlan, Vote, compare_closings
+from weftwork.closing import ClosingPlan
 from weftwork.errors import BadInput, ClosingDiffers, EpochNotFound, Refused, Unavailable, WeftError
 from weftwork.models.ballot import Ballot, Phase
 from weftwork.models.evidence import Evidence
+from weftwork.models.exchange import Exchange, Peer, Peers
 from weftwork.models.probe import PPM, Doors, is_sampled, poisson_gaps
 from weftwork.models.registration import Registration
 from weftwork.models.standing import Standing
 from weftwork.models.subnet.port import Subnet, Task, Worker
-from weftwork.records import Closing, Domains, Record, Score, Signed, Weights
+from weftwork.records import Domains, Score, Signed, Weights
 from weftwork.spec.merkle import hash_leaf, merkle_root
 from weftwork.store import Store
 from weftwork.units import Digest, salt_content
 from weftwork.wire import log
 from weftwork.wire.client import Client
-from weftwork.wire.envelope import ReplayCache, check_call, sign_call
 from weftwork.wire.server import App, HttpRequest, Running, serve
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Another validator: the wallet it signs with, and where it serves."""
-
-    wallet: str
-    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +50,9 @@ class Outcome:
     error: str = ""
 
 
+__all__ = ["Outcome", "Peer", "Peers", "Roster", "Validator"]
+
 Roster = Callable[[], Awaitable[Sequence[Worker]]]
-Peers = Callable[[], Awaitable[Sequence[Peer]]]
 
 
 class Validator:
@@ -102,28 +93,26 @@ class Validator:
         self._domains = domains
         self._domain = domains.of("score")
         self._roster = roster
-        self._peers = peers
         self._workers: dict[str, Worker] = {}
         self._now = now
         self._rng = rng or Random()
         self._sleep = sleep
         self._http = Client(local, timeout=20.0)
-        self._seen = ReplayCache()
         self._key = f"validator:{account.address}:{ballot.subnet}"
         kept = store.state(self._key) or {}
         self.standing.load(kept.get("means", ()))
         self._open: list[Digest] = [Digest(name) for name in kept.get("open", ())]
         self._committed: int = kept.get("committed", -1)
         self._revealed: int = kept.get("revealed", -1)
-        self._votes: dict[int, dict[int, Vote]] = {}
         self.app = App(name, hosts=hosts)
+        self.exchange = Exchange(ballot, self._domain, peers, self._http, now, self.app.log)
         self._route()
 
     def _route(self) -> None:
         app = self.app
         app.get("/v1/describe")(self.describe)
         app.get("/v1/scores/{epoch}")(self.show_scores)
-        app.post("/v1/vote")(self.take_vote)
+        app.post("/v1/vote")(self.exchange.take)
         app.metrics.gauge("validator_open_scores", lambda: len(self._open))
 
     def _save(self) -> None:
@@ -295,7 +284,9 @@ class Validator:
     # Closings
 
     async def close(self) -> list[int]:
-        """Closes every ended epoch that its votes and its peers' suffice for; the numbers of those closed.
+        """Closes every ended epoch that its votes and its peers' suffice for, and skips those that stalled;
+        the
+        numbers of those done.
 
         Raises :class:`Unavailable` for the first epoch without a quorum yet.
         """
@@ -313,73 +304,21 @@ class Validator:
 
     async def _close(self, plan: ClosingPlan) -> None:
         epoch = plan.closing.epoch
-        votes = self._votes.setdefault(epoch, {})
-        with contextlib.suppress(WeftError):
-            own = await asyncio.to_thread(self.ballot.vote, plan)
-            votes[own.uid] = own
-        for peer in await self._peers():
-            if await asyncio.to_thread(self.ballot.is_enough, plan, list(votes.values())):
-                break
-            if peer.wallet.lower() != self.account.address.lower():
-                await self._exchange(peer, plan, votes)
-        if not await asyncio.to_thread(self.ballot.is_enough, plan, list(votes.values())):
+        votes = await self.exchange.gather(plan)
+        if not await self.exchange.is_enough(plan, votes):
+            phase = await asyncio.to_thread(self.ballot.phase)
+            if phase.epoch > epoch + plan.snapshot.params.stall_epochs:
+                await asyncio.to_thread(self.ballot.skip, epoch)
+                return
             raise Unavailable(
                 f"{len(votes)} votes are not enough to close epoch {epoch}",
                 value=epoch,
                 hint="more must sign; after the closing window more than half of the stake suffices",
             )
-        await asyncio.to_thread(self.ballot.submit, plan, list(votes.values()))
+        await asyncio.to_thread(self.ballot.submit, plan, votes)
         names = [Digest(kept["weights"])] if (kept := self.store.state(f"{self._key}:{epoch}")) else []
         await asyncio.to_thread(self.ballot.record, plan, names)
-        self._votes = {number: held for number, held in self._votes.items() if number > epoch}
-
-    async def _exchange(self, peer: Peer, plan: ClosingPlan, votes: dict[int, Vote]) -> None:
-        """Shows a peer this validator's vote and takes the peer's, if it is for the same closing."""
-        own = next((vote for vote in votes.values() if vote.uid == self.ballot.uid), None)
-        told = {"closing": plan.closing.to_json(), "vote": own.to_json() if own else None}
-        body = to_json(told)
-        head = sign_call(
-            self.account, "POST", "/v1/vote", body, peer.wallet, self._domain, now=int(self._now())
-        )
-        try:
-            reply = await self._http.post_json(f"{peer.endpoint}/v1/vote", body, head)
-            if reply.status != 200 or not isinstance(reply.body, dict):
-                words = reply.body.get("error") if isinstance(reply.body, dict) else reply.status
-                self.app.log.warning("a peer does not sign", peer=peer.wallet, answer=str(words)[:200])
-                return
-            vote = Vote.from_json(reply.body.get("vote"))
-            await asyncio.to_thread(self.ballot.check_vote, plan, vote)
-            votes[vote.uid] = vote
-        except WeftError as error:
-            self.app.log.warning("a peer is out of reach", peer=peer.wallet, error=error.sentence)
-
-    async def take_vote(self, request: HttpRequest) -> Any:
-        """POST /v1/vote: a peer's closing and vote; this validator answers with its own vote for that
-        closing."""
-        known = {peer.wallet.lower() for peer in await self._peers()}
-        check_call(
-            request.headers,
-            "POST",
-            "/v1/vote",
-            request.body,
-            self.account.address,
-            self._domain,
-            self._seen,
-            now=int(self._now()),
-            allowed=lambda signer: signer.lower() in known,
-        )
-        data = request.object()
-        closing: Any = Record.from_json(data.get("closing"))
-        if not isinstance(closing, Closing) or closing.subnet != self.ballot.subnet:
-            raise BadInput("the body holds no closing of this subnet")
-        plan = await asyncio.to_thread(self.ballot.plan, closing.epoch)
-        compare_closings(plan.closing, closing)
-        if data.get("vote") is not None:
-            vote = Vote.from_json(data["vote"])
-            await asyncio.to_thread(self.ballot.check_vote, plan, vote)
-            self._votes.setdefault(closing.epoch, {})[vote.uid] = vote
-        own = await asyncio.to_thread(self.ballot.vote, plan)
-        return {"vote": own.to_json()}
+        self.exchange.forget(epoch)
 
     # What may be read
 
