@@ -21,6 +21,7 @@ strings; its first key is `intent`, and slots that the request does not mention 
 Schema in [intent.schema.json](intent.schema.json), which `weft ask --schema` prints too.
 
 ```console
+$ weft up -d
 $ weft ask "swap 250 USDC for ETH, no more than half a percent slippage"
 {"intent":"swap","amount":"250","sell":"USDC","buy":"ETH","max_slippage":"0.5"}
 ```

@@ -1,4 +1,4 @@
-"""Every fence in the README and the docs runs: Python in one process, shell lines in one home a page.
+"""Every fence in the README and the docs runs: Python in one process, shell lines in one shell and home.
 
 Fences: ``python`` runs; ``console`` holds ``$ command`` lines, each of which must succeed, and the lines
 under a command must appear in what it prints (``...`` stands for anything); ``json`` and ``toml`` must
@@ -32,11 +32,16 @@ def find_fences(page: Path) -> list[tuple[str, str]]:
 
 
 def run_console(body: str, env: dict[str, str], folder: Path) -> None:
-    """Run each ``$`` line of a console fence and hold its output against the lines shown under it."""
+    """Run each ``$`` line of a console fence and hold its output against the lines shown under it.
+
+    All fences of a page share one shell: what a line exports, the next one sees.
+    """
+    kept = folder / "exported"
     for block in re.split(r"^\$ ", body, flags=re.M)[1:]:
         command, _, shown = block.partition("\n")
+        script = f"[ -f {kept} ] && . {kept}\n{command}\nstatus=$?\nexport -p > {kept}\nexit $status"
         done = subprocess.run(
-            ["bash", "-c", command], env=env, cwd=folder, capture_output=True, text=True, timeout=240
+            ["bash", "-c", script], env=env, cwd=folder, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         for line in shown.strip().splitlines():
@@ -50,6 +55,7 @@ def run_console(body: str, env: dict[str, str], folder: Path) -> None:
 def test_every_fence_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     fences = find_fences(page)
     env = dict(os.environ, WEFT_HOME=str(tmp_path / "home"), NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1")
+    env["WEFT_PORT"] = "0"
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     python = "\n".join(body for lang, body in fences if lang == "python")
     if python:
@@ -57,6 +63,15 @@ def test_every_fence_of_the_page_runs(page: Path, tmp_path: Path) -> None:
             [sys.executable, "-c", python], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stderr
+    try:
+        run_fences(page, fences, env, tmp_path)
+    finally:
+        if (tmp_path / "home" / "network.json").exists():
+            subprocess.run([sys.executable, "-m", "weftwork.cli", "down"], env=env, capture_output=True)
+
+
+def run_fences(page: Path, fences: list[tuple[str, str]], env: dict[str, str], tmp_path: Path) -> None:
+    """All fences of a page but the Python ones, in order."""
     for lang, body in fences:
         if lang == "json":
             json.loads(body)

@@ -17,7 +17,7 @@ Engine = Annotated[
     list[str] | None, typer.Option(help="weft-intent, echo, FILE.gguf, ollama:MODEL or URL#MODEL.")
 ]
 Host = Annotated[str, typer.Option(help="Address to bind to; loopback unless you say otherwise.")]
-Port = Annotated[int, typer.Option(help="Port of the gateway (or of the only role).")]
+Port = Annotated[int, typer.Option(envvar="WEFT_PORT", help="Port of the gateway (or of the only role).")]
 Endpoint = Annotated[str | None, typer.Option(help="URL under which others reach this role.")]
 FundFrom = Annotated[str | None, typer.Option(metavar="KEYFILE", help="Key that funds new roles.")]
 BlockTime = Annotated[float, typer.Option(help="Seconds after which the ledger mines an empty block.")]
