@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -26,6 +26,7 @@ from weftwork.records import Domains, Receipt, Request, Signed
 from weftwork.store import Store
 from weftwork.units import Digest, keccak
 from weftwork.wire.client import Client, Reply, StreamReply
+from weftwork.wire.sse import Event, Parser
 
 _REMEMBERED = 65_536
 
@@ -57,6 +58,19 @@ class Part:
     receipt_id: Digest | None = None
     salt: bytes = b""
     finish: str | None = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a miner has said in a stream so far: words under its newest receipt, fresh ones since, its
+    price.
+    """
+
+    words: str = ""
+    fresh: list[str] = field(default_factory=list)
+    price: int = 0
+    sequence: int = -1
+    done: bool = False
 
 
 class Broker:
@@ -204,36 +218,56 @@ class Broker:
 
     # Streams
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Part]:
-        """The answer in parts; each receipt is proven over all words so far, and booked, as it comes."""
-        words = ""
-        parts: list[str] = []
-        price = 0
-        sequence = -1
+    async def stream(self, ask: Ask) -> AsyncIterator[list[Part]]:
+        """The answer in bursts, the parts that came in one piece of the network.
+
+        Each receipt is proven over all words so far, and booked, as it comes.
+        """
+        told = _Told()
+        parser = Parser()
         async with self._open(ask) as reply:
-            async for event in reply.events():
-                data = _event_object(ask, event.data)
-                if data is None:
-                    continue
-                if event.event == "receipt":
-                    words += "".join(parts)
-                    parts.clear()
-                    part = self._take_partial(ask, data, words)
-                    assert part.receipt is not None
-                    record = part.receipt.record
-                    if record.price < price or record.sequence <= sequence:
-                        raise BadAnswer("A miner's partial receipts go backwards.", value=ask.seat.wallet)
-                    price, sequence = record.price, record.sequence
-                    self.book(ask.seat, part.receipt)
-                    yield part
-                    if record.final:
-                        return
-                elif isinstance(data.get("error"), dict):
-                    raise refusal_of(ask.seat, 502, data)
-                elif isinstance(data.get("delta"), str):
-                    parts.append(data["delta"])
-                    yield Part(data["delta"])
+            async for piece in reply.pieces():
+                burst: list[Part] = []
+                try:
+                    for event in parser.feed(piece):
+                        part = self._read(ask, event, told)
+                        if part is not None:
+                            burst.append(part)
+                            if told.done:
+                                break
+                except WeftError:
+                    if burst:
+                        yield burst
+                    raise
+                if burst:
+                    yield burst
+                if told.done:
+                    return
         raise Unavailable(f"The miner {ask.seat.wallet} ended in mid-answer.", value=ask.seat.wallet)
+
+    def _read(self, ask: Ask, event: Event, told: _Told) -> Part | None:
+        """The part in one event of a stream; raises what it breaks."""
+        data = _event_object(ask, event.data)
+        if data is None:
+            return None
+        if event.event == "receipt":
+            told.words += "".join(told.fresh)
+            told.fresh.clear()
+            part = self._take_partial(ask, data, told.words)
+            assert part.receipt is not None
+            record = part.receipt.record
+            if record.price < told.price or record.sequence <= told.sequence:
+                raise BadAnswer("A miner's partial receipts go backwards.", value=ask.seat.wallet)
+            told.price, told.sequence, told.done = record.price, record.sequence, record.final
+            self.book(ask.seat, part.receipt)
+            return part
+        words = data.get("delta")
+        if isinstance(words, str):
+            told.fresh.append(words)
+            return Part(words)
+        if isinstance(data.get("error"), dict):
+            raise refusal_of(ask.seat, 502, data)
+        return None
 
     @contextlib.asynccontextmanager
     async def _open(self, ask: Ask) -> AsyncIterator[StreamReply]:

@@ -26,12 +26,12 @@ class Leg:
 
     __slots__ = ("_relay", "_trip", "ask", "closed", "finish", "first", "parts", "receipt", "salt")
 
-    def __init__(self, relay: Relay, trip: Trip, ask: Ask, parts: AsyncIterator[Part]) -> None:
+    def __init__(self, relay: Relay, trip: Trip, ask: Ask, parts: AsyncIterator[list[Part]]) -> None:
         self._relay = relay
         self._trip = trip
         self.ask = ask
         self.parts = parts
-        self.first: Part | None = None
+        self.first: list[Part] = []
         self.receipt: Signed[Receipt] | None = None
         self.salt = b""
         self.finish: str | None = None
@@ -54,21 +54,22 @@ class Leg:
         self._relay.directory.settle(self.ask.seat, int((loop.time() - began) * 1e6))
         return self
 
-    async def words(self) -> AsyncIterator[str]:
+    async def words(self) -> AsyncIterator[list[str]]:
         """The words as they come; receipts are kept."""
-        assert self.first is not None
-        self._keep(self.first)
-        if self.first.words:
-            yield self.first.words
-        async for part in self.parts:
-            self._keep(part)
-            if part.words:
-                yield part.words
+        found = self._keep(self.first)
+        if found:
+            yield found
+        async for burst in self.parts:
+            found = self._keep(burst)
+            if found:
+                yield found
 
-    def _keep(self, part: Part) -> None:
-        if part.receipt is not None:
-            self.receipt, self.salt = part.receipt, part.salt
-            self.finish = part.finish or self.finish
+    def _keep(self, burst: list[Part]) -> list[str]:
+        for part in burst:
+            if part.receipt is not None:
+                self.receipt, self.salt = part.receipt, part.salt
+                self.finish = part.finish or self.finish
+        return [part.words for part in burst if part.words]
 
     async def close(self) -> None:
         """Ends the conversation and bills the newest receipt; a second time does nothing."""
@@ -131,8 +132,8 @@ class Streamed:
                 leg = self._leg
                 try:
                     async for words in leg.words():
-                        said.append(words)
-                        yield chunks.piece(words)
+                        said += words
+                        yield b"".join([chunks.piece(word) for word in words])
                 except WeftError as error:
                     await leg.close()
                     self._relay.blame(leg.ask.seat, error)
@@ -147,11 +148,7 @@ class Streamed:
                 extra = self._finish(leg, "".join(said))
                 usage = self._usage()
                 trip.bill.close()
-                yield chunks.last(leg.finish, extra)
-                more = chunks.usage(usage)
-                if more:
-                    yield more
-                yield Chunks.done
+                yield chunks.last(leg.finish, extra) + chunks.usage(usage) + Chunks.done
                 return
         finally:
             await self._leg.close()
