@@ -7,7 +7,6 @@ never receipted is never paid. A miner's complaint about the call itself becomes
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -15,38 +14,19 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from weftwork.errors import BadAnswer, BadParameter, Unavailable, WeftError
+from weftwork.errors import BadAnswer, Unavailable, WeftError
 from weftwork.ledger.key import Account
 from weftwork.models.gateway.asker import Asker
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.openai import Call
 from weftwork.models.gateway.shape import answer_text
-from weftwork.models.gateway.work import Ask, Work, prove_receipt
+from weftwork.models.gateway.till import Patience, Till
+from weftwork.models.gateway.work import Ask, Work, prove_receipt, refusal_of
 from weftwork.records import Domains, Receipt, Request, Signed
 from weftwork.store import Store
 from weftwork.units import Digest, keccak
 from weftwork.wire.client import Client, Reply, StreamReply
 from weftwork.wire.sse import Event, Parser
-
-_REMEMBERED = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a gateway waits for miners, in seconds, and how much an answer may hold, in bytes.
-
-    ``idle``: after this long without a request a voucher travels alone; ``voucher``: at most one rides along
-    in this time, unless the miner's credit line asks for more.
-    """
-
-    answer: float = 120.0
-    silence: float = 30.0
-    commit: float = 60.0
-    reveal: float = 10.0
-    settle: float = 5.0
-    idle: float = 1.0
-    voucher: float = 0.05
-    max_bytes: int = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +53,7 @@ class _Told:
     done: bool = False
 
 
-class Broker:
+class Broker(Till):
     """The gateway's side of each conversation with a miner."""
 
     def __init__(
@@ -88,20 +68,12 @@ class Broker:
         entropy: Callable[[int], bytes],
         patience: Patience,
     ) -> None:
-        self.account = account
-        self.domains = domains
-        self.client = client
-        self.store = store
-        self.patience = patience
-        self._domain = domains.of("request")
+        super().__init__(account, domains, client, store, patience)
         self._prefix = b"\x19\x01" + self._domain.separator
         self._now = now
         self._clock = clock
         self._entropy = entropy
         self._life = int(patience.answer) + 60
-        self._booked: dict[Digest, None] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._flushes: dict[str, asyncio.TimerHandle] = {}
 
     # Requests
 
@@ -302,83 +274,6 @@ class Broker:
         finish = data.get("finish_reason")
         return Part("", receipt, name, salt, finish if isinstance(finish, str) else None)
 
-    # Money
-
-    def book(self, seat: Seat, receipt: Signed[Receipt]) -> None:
-        """Records a proven receipt, and that it is owed; the voucher rides on the next request, or soon
-        alone.
-        """
-        name = self.store.add(receipt)
-        if seat.purse is None or name in self._booked:
-            return
-        self._booked[name] = None
-        if len(self._booked) > _REMEMBERED:
-            del self._booked[next(iter(self._booked))]
-        seat.purse.accept(receipt)
-        self._pay_soon(seat)
-
-    def _pay_soon(self, seat: Seat) -> None:
-        if seat.endpoint not in self._flushes:
-            loop = asyncio.get_running_loop()
-            self._flushes[seat.endpoint] = loop.call_later(self.patience.idle, self._flush_later, seat)
-
-    def _flush_later(self, seat: Seat) -> None:
-        self._flushes.pop(seat.endpoint, None)
-        self.spawn(self.pay(seat))
-
-    async def pay(self, seat: Seat) -> None:
-        """Sends the voucher that covers all that is owed to ``seat``, if any is."""
-        voucher = seat.purse.voucher() if seat.purse is not None else None
-        if voucher is None:
-            return
-        with contextlib.suppress(WeftError):
-            reply = await self.client.post_json(
-                seat.endpoint + "/v1/voucher", [voucher.to_json()], timeout=self.patience.settle
-            )
-            if reply.status == 200 and seat.purse is not None:
-                seat.purse.acknowledge(voucher.record.cumulative)
-
-    async def resume(self, seat: Seat) -> int:
-        """Goes on, after a crash of either side, from what the miner holds; what it adds to what is owed,
-        in wad.
-
-        The highest voucher counts if this gateway signed it; a receipt that is not known here counts if the
-        miner shows this gateway's own signed request for it.
-        """
-        purse = seat.purse
-        if purse is None:
-            return 0
-        reply = await self.client.get_json(
-            f"{seat.endpoint}/v1/channel/{self.account.address}", timeout=self.patience.settle
-        )
-        if reply.status != 200 or not isinstance(reply.body, dict):
-            raise refusal_of(seat, reply.status, reply.body)
-        highest = reply.body.get("highest")
-        purse.resume(Signed.from_json(highest) if highest else None)
-        requests = {}
-        for held in _rows(reply.body, "requests"):
-            request = Signed.from_json(held)
-            if isinstance(request.record, Request) and request.record.requester == self.account.address:
-                requests[request.record.id] = request
-        added = 0
-        for held in _rows(reply.body, "unpaid"):
-            receipt = Signed.from_json(held)
-            record = receipt.record
-            if not isinstance(record, Receipt) or record.id in self._booked or self.store.has(record.id):
-                continue
-            asked = requests.get(record.request)
-            if asked is None or record.worker != seat.wallet or record.price > asked.record.max_price:
-                continue
-            asked.require_signer(self._domain, self.account.address)
-            receipt.require_signer(self._domain, seat.wallet)
-            self.store.add(asked)
-            before = purse.due
-            self.book(seat, receipt)
-            added += purse.due - before
-        if purse.due > purse.acknowledged:
-            self._pay_soon(seat)
-        return added
-
     async def cancel(self, ask: Ask) -> None:
         """Takes a request back; if its receipt was signed already, that is proven, booked and paid."""
         with contextlib.suppress(WeftError):
@@ -387,29 +282,6 @@ class Broker:
             )
             if reply.status == 200 and isinstance(reply.body, dict) and reply.body.get("answer_json"):
                 self.take(ask, reply.body, 0)
-
-    def spawn(self, work: Any) -> None:
-        """Runs a coroutine beside the calls; :meth:`close` waits for it."""
-
-        async def run() -> None:
-            with contextlib.suppress(WeftError):
-                await work
-
-        task = asyncio.get_running_loop().create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self, seats: list[Seat]) -> None:
-        """Pays what is owed to ``seats`` and waits for what runs beside the calls."""
-        for timer in self._flushes.values():
-            timer.cancel()
-        self._flushes.clear()
-        await asyncio.gather(*self._tasks, *(self.pay(seat) for seat in seats), return_exceptions=True)
-
-
-def _rows(body: dict[str, Any], name: str) -> list[Any]:
-    found = body.get(name)
-    return found[:1024] if isinstance(found, list) else []
 
 
 def _event_object(ask: Ask, data: str) -> dict[str, Any] | None:
@@ -420,14 +292,3 @@ def _event_object(ask: Ask, data: str) -> dict[str, Any] | None:
     except ValueError as error:
         raise BadAnswer("A miner's stream holds what is not JSON.", value=ask.seat.wallet) from error
     return found if isinstance(found, dict) else None
-
-
-def refusal_of(seat: Seat, status: int, body: Any) -> WeftError:
-    """The error in a miner's reply: the caller's own if it is about the call, else the miner's."""
-    held = body.get("error") if isinstance(body, dict) else None
-    held = held if isinstance(held, dict) else {}
-    words = str(held.get("message", f"status {status}"))[:300]
-    code = str(held.get("code", ""))
-    if status in (400, 413, 422) and not code.startswith(("input.record", "input.signature")):
-        return BadParameter(words, value=seat.wallet)
-    return Unavailable(f"The miner {seat.wallet} refused: {words}", value=code)

@@ -9,7 +9,7 @@ from typing import Any
 
 from coincurve import PublicKey
 
-from weftwork.errors import BadAnswer, WeftError
+from weftwork.errors import BadAnswer, BadParameter, Unavailable, WeftError
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.openai import Call
 from weftwork.records import Domain, Receipt, Request, Signed
@@ -108,3 +108,14 @@ def _recover(digest: bytes, signature: bytes) -> bytes:
 
 def _wrong(ask: Ask, words: str) -> BadAnswer:
     return BadAnswer(f"The miner {ask.seat.wallet} {words}.", value=ask.seat.wallet)
+
+
+def refusal_of(seat: Seat, status: int, body: Any) -> WeftError:
+    """The error in a miner's reply: the caller's own if it is about the call, else the miner's."""
+    held = body.get("error") if isinstance(body, dict) else None
+    held = held if isinstance(held, dict) else {}
+    words = str(held.get("message", f"status {status}"))[:300]
+    code = str(held.get("code", ""))
+    if status in (400, 413, 422) and not code.startswith(("input.record", "input.signature")):
+        return BadParameter(words, value=seat.wallet)
+    return Unavailable(f"The miner {seat.wallet} refused: {words}", value=code)
