@@ -3,8 +3,8 @@
     python tools/intent_judge.py --model src/weftwork/models/box/weft-intent.gguf \
         --lines tests/fixtures/intents.jsonl
 
-``--held-out N`` asks N lines of the generator's held-out split instead, ``--tokens`` prints the digest of the
-tokenizer's ids. Prints one JSON object. The process ends itself at once, because the engine has no clean close.
+``--held-out N`` asks N lines of the generator's held-out split instead, ``--tokens`` prints the digest of
+the tokenizer's ids. Prints one JSON object. The process ends itself, because the engine has no clean close.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -77,7 +78,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """Token ids (batch, length) to logits (batch, length, vocab)."""
+    """Token ids (batch, length) to logits (..., vocab)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -96,12 +97,13 @@ class Network(nn.Module):
             nn.init.normal_(block.out.weight, std=(shape.dim * 2 * shape.layers) ** -0.5)
             nn.init.normal_(block.down.weight, std=(shape.ff * 2 * shape.layers) ** -0.5)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, asked: Tensor | None = None) -> Tensor:
+        """Logits at every position, or only at the ``asked`` ones, a boolean mask (batch, length)."""
         x = self.embed(ids)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.blocks:
             x = block(x, cos, sin, self.quarter)
-        return F.linear(self.norm(x), self.embed.weight)
+        return F.linear(self.norm(x if asked is None else x[asked]), self.embed.weight)
 
 
 class Muon(torch.optim.Optimizer):
@@ -115,19 +117,29 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: object = None) -> None:
-        """One update."""
+        """One update; with several workers, each does its share of the matrices."""
+        shared = dist.is_initialized()
+        rank, workers = (dist.get_rank(), dist.get_world_size()) if shared else (0, 1)
         for group in self.param_groups:
-            for p in group["params"]:
+            updates = [torch.zeros_like(p) for p in group["params"]]
+            for i, p in enumerate(group["params"]):
                 state = self.state[p]
                 if "m" not in state:
                     state["m"] = torch.zeros_like(p)
                 m = state["m"]
                 m.lerp_(p.grad, 1 - group["momentum"])
-                update = p.grad.lerp(m, group["momentum"])
-                parts = group["parts"].get(tuple(p.shape), 1)
-                new = orthogonal(update.view(parts, -1, p.shape[1])).view_as(p)
-                scale = max(1.0, (p.shape[0] / parts) / p.shape[1]) ** 0.5
-                p.mul_(1 - group["lr"] * group["decay"]).add_(new, alpha=-group["lr"] * scale)
+                if i % workers == rank:
+                    update = p.grad.lerp(m, group["momentum"])
+                    parts = group["parts"].get(tuple(p.shape), 1)
+                    scale = max(1.0, (p.shape[0] / parts) / p.shape[1]) ** 0.5
+                    updates[i] = orthogonal(update.view(parts, -1, p.shape[1])).view_as(p) * scale
+            if workers > 1:
+                flat = torch.cat([u.flatten() for u in updates])
+                dist.all_reduce(flat)
+                sizes = [u.numel() for u in updates]
+                updates = [part.view_as(u) for u, part in zip(updates, flat.split(sizes), strict=True)]
+            torch._foreach_mul_(group["params"], 1 - group["lr"] * group["decay"])
+            torch._foreach_add_(group["params"], updates, alpha=-group["lr"])
 
 
 def orthogonal(g: Tensor, steps: int = 5) -> Tensor:

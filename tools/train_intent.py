@@ -24,7 +24,6 @@ from intent_export import PAD, answer_ids, load_tokenizer, prompt_ids, train_tok
 from intent_grammar import HELD_OUT_SEED, VERSION, encode, generate
 from intent_model import Muon, Network, Shape
 
-QUESTION_LOSS = 0.1
 SMOOTHING = 0.99
 """Decay of the running mean of the weights; the mean is what is exported."""
 
@@ -37,10 +36,11 @@ class Stream:
     ) -> None:
         self.tokenizer, self.seed, self.batch, self.skip = tokenizer, seed, batch, skip
         self.chunk, self.rank, self.workers = 0, rank, workers
+        self.question = 0.0
         self.ready: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def next(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """``(ids, weight)``, each (batch, length): weight 1 on an answer token, 0.1 in the question."""
+        """``(ids, weight)``, each (batch, length): weight 1 on an answer token, less in the question."""
         if not self.ready:
             self._fill()
         return self.ready.pop()
@@ -67,7 +67,7 @@ class Stream:
             weight = np.zeros((len(rows_), size), dtype=np.float32)
             for i, (q, a) in enumerate(rows_):
                 ids[i, : len(q) + len(a)] = q + a
-                weight[i, 1 : len(q)] = QUESTION_LOSS
+                weight[i, 1 : len(q)] = self.question
                 weight[i, len(q) : len(q) + len(a)] = 1.0
             self.ready.append((torch.from_numpy(ids), torch.from_numpy(weight)))
         self.chunk += 1
@@ -121,6 +121,10 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--ff", type=int, default=512)
+    parser.add_argument(
+        "--question", type=float, default=0.1, help="weight of the loss on the question, at first"
+    )
+    parser.add_argument("--question-steps", type=int, default=1000, help="steps with a loss on the question")
     parser.add_argument("--keep", type=int, default=200, help="keep a checkpoint every so many steps")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument(
@@ -196,16 +200,18 @@ def work(rank: int, args: argparse.Namespace) -> None:
 
     began, mean, seen = time.time(), 0.0, 0
     while step < args.steps and not stopped(began, args):
+        stream.question = args.question if step < args.question_steps else 0.0
         ids, weight = stream.next()
         factor = rate(step, args.steps, 60, args.decay)
         for optimizer, base in ((muon, args.lr), (adam, args.lr / 5)):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(ids[:, :-1])
-        loss = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        answer = (weight[:, 1:] == 1.0).flatten()
-        w = weight[:, 1:].flatten()
+            asked = weight[:, 1:] > 0
+            logits = network(ids[:, :-1], asked)
+        loss = F.cross_entropy(logits.float(), ids[:, 1:][asked], reduction="none")
+        w = weight[:, 1:][asked]
+        answer = w == 1.0
         total = (loss * w).sum() / w.sum()
         total.backward()
         average(network, args.workers)
@@ -223,8 +229,8 @@ def work(rank: int, args: argparse.Namespace) -> None:
         if step % 25 == 0 and rank == 0:
             passed = time.time() - began
             print(
-                f"step {step}/{args.steps} answer loss {mean:.4f} lr {factor:.2f} {seen / passed:,.0f} tokens/s "
-                f"{passed / 60:.1f} min",
+                f"step {step}/{args.steps} answer loss {mean:.4f} lr {factor:.2f} "
+                f"{seen / passed:,.0f} tokens/s {passed / 60:.1f} min",
                 flush=True,
             )
         if step == args.early:

@@ -330,6 +330,23 @@ def parse_intent(text: str) -> Intent:
     return check_intent(value)
 
 
+_NAMES: Final = ("to", "venue", "spender", "trader", "model")
+
+
+def check_grounded(intent: Intent, request: str) -> Intent:
+    """The intent, if every name in it stands in the request, digit for digit; raises BadIntent otherwise.
+
+    A wrong letter in a recipient loses the money, so a wallet calls this before it asks for a signature.
+    """
+    for slot in _NAMES:
+        name = intent.get(slot)
+        if name is None or (slot == "spender" and name == "all"):
+            continue
+        if name not in clean_request(request):
+            raise BadIntent(f"the request does not name {name[:60]!r}", value=name, hint="say the name again")
+    return intent
+
+
 def _sum(intent: Intent) -> str:
     amount, token = intent.get("amount"), intent.get("token") or intent.get("sell") or ""
     if amount is None:
@@ -345,18 +362,24 @@ def _sum(intent: Intent) -> str:
     return f"{amount} {token}"
 
 
+_TAILS: Final = (
+    ("venue", " at {}"),
+    ("min_rate", ", at {}% or more"),
+    ("max_rate", ", at {}% or less"),
+    ("model", " ({})"),
+    ("for", " for {}"),
+    ("start", ", starting {}"),
+    ("until", ", until {}"),
+    ("times", ", {} times"),
+    ("max_slippage", ", slippage at most {}%"),
+    ("max_loss", ", stopping at a loss of {}%"),
+)
+
+
 def describe_intent(intent: Intent) -> str:
     """One sentence that a person can confirm."""
     get = intent.get
-    tail = "".join(
-        words.format(get(slot))
-        for slot, words in (
-            ("venue", " at {}"), ("min_rate", ", at {}% or more"), ("max_rate", ", at {}% or less"), ("model", " ({})"),
-            ("for", " for {}"), ("start", ", starting {}"), ("until", ", until {}"), ("times", ", {} times"),
-            ("max_slippage", ", slippage at most {}%"), ("max_loss", ", stopping at a loss of {}%"),
-        )
-        if get(slot)
-    )  # fmt: skip
+    tail = "".join(words.format(get(slot)) for slot, words in _TAILS if get(slot))
     price = f"{get('price')} {get('quote') or ''}".strip()
     match intent.kind:
         case "transfer":

@@ -116,6 +116,16 @@ def test_the_prompt_keeps_control_marks_out_of_a_request() -> None:
         it.build_prompt("x" * 601)
 
 
+def test_a_name_that_the_request_does_not_hold_is_refused() -> None:
+    request = "send 5 ETH to 0xAb5801a7D398351b8bE11C439e05C5B3259aeC9B"
+    sent = {"intent": "transfer", "amount": "5", "token": "ETH", "to": request.split()[-1]}
+    assert it.check_grounded(it.check_intent(sent), request).get("to") == sent["to"]
+    with pytest.raises(BadIntent):
+        it.check_grounded(it.check_intent({**sent, "to": sent["to"][:-1] + "C"}), request)
+    revoked = it.check_intent({"intent": "revoke", "spender": "all"})
+    assert it.check_grounded(revoked, "revoke everything") is revoked
+
+
 def test_importing_intents_imports_nothing_heavy() -> None:
     heavy = "('pydantic', 'numpy', 'web3', 'xllamacpp')"
     code = f"import sys, weftwork.models.intent; print([m for m in {heavy} if m in sys.modules])"

@@ -67,9 +67,9 @@ def wrap(s: Slots, form: str, text: str) -> str:
         text = s.x(pattern, c=text, g=gerund(text) if "{g}" in pattern else "")
     if front:
         text = f"{front}{s.rng.choice([', ', ', ', ' '])}{text}"
-    if s.chance(0.17):
+    if s.chance(0.13):
         text = s.x(s.rng.choice(PREAMBLE)) + " " + text
-    if s.chance(0.19):
+    if s.chance(0.16):
         text += s.rng.choice(AFTER)
     return text
 
@@ -83,7 +83,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
     if s.chance(0.06):
         old, new = rng.choice(_SHORT)
         text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
-    rate = 0.0 if s.chance(0.74) else rng.choice([0.05, 0.1, 0.2])
+    rate = 0.0 if s.chance(0.82) else rng.choice([0.05, 0.08, 0.14])
     if rate:
 
         def slip(part: str) -> str:

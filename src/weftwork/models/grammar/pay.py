@@ -153,7 +153,7 @@ APPROVE_VERB = [
     "give {sp} [an allowance|a spending limit|a spending cap|an approval] of {m}", "grant {sp} [an allowance|a spending limit|a spending allowance] of {m}", "grant {sp} [access to|permission to spend|permission to use|approval for|the right to spend] {a}{m}",
     "authorize {sp} to [spend|use|move|pull|charge|debit] {a}{m}", "authorise {sp} [for|to spend] {a}{m}", "authorize {sp} for {a}{m}", "set {sp}'s allowance to {m}", "set [an|the] allowance of {m} for {sp}", "set a spending [cap|limit] of {m} for {sp}",
     "set up an approval for {sp}, {m}", "enable {sp} to [spend|use|move] {a}{m}", "sign an approval [of|for] {m} [to|for] {sp}", "okay {sp} for {m}", "ok {sp} to [spend|use] {a}{m}", "greenlight {sp} for {a}{m}", "whitelist {sp} for {a}{m}", "raise {sp}'s allowance to {m}",
-    "increase the allowance of {sp} to {m}", "cap {sp} at {m}", "limit {sp}'s [allowance|spending|approval] to {m}", "unlock {m} for {sp}", "make {m} [available to|spendable by] {sp}", "delegate [spending|the spending] of {a}{m} to {sp}", "clear {sp} to [spend|use] {a}{m}", "open {sp} up to {a}{m}",
+    "increase the allowance of {sp} to {m}", "cap {sp} at {m}", "limit {sp}'s [allowance|spending|approval] to {m}", "unlock {m} for {sp}", "make {m} spendable by {sp}", "delegate [spending|the spending] of {a}{m} to {sp}", "clear {sp} to [spend|use] {a}{m}",
 ]  # fmt: skip
 APPROVE_FULL = [
     "{sp} [can|may|is allowed to|is free to|should be able to|is permitted to|has my permission to|gets to] [spend|use|move|take|pull] {a}{m}", "[approval|allowance|approve|permission]: {m} for {sp}", "[approval|allowance] of {m} [for|to] {sp}[ please|]", "i [want|need|'d like] {sp} to be [able|allowed] to [spend|use|move] {a}{m}",

@@ -70,12 +70,17 @@ class Slots:
 
     def number(self, scale: str, words: float = 0.25) -> tuple[str, str]:
         v = w.value(self.rng, scale)
-        return w.written(v, self.rng, words), w.plain(v)
+        text = w.written(v, self.rng, words)
+        while "grand" in text:  # a grand is a thousand dollars, no bare number
+            text = w.written(v, self.rng, words)
+        return text, w.plain(v)
 
     def corrected(self, v: Decimal, scale: str) -> str:
         """A number as written, now and then after a slip: ``50, no wait, 60``."""
         text = w.written(v, self.rng)
-        if self.chance(0.012):
+        while scale == "token" and "grand" in text:
+            text = w.written(v, self.rng)
+        if self.chance(0.008):
             wrong = w.value(self.rng, scale)
             if wrong != v:
                 slip = "{a}[, no wait,|, no,|... no,|, i mean|... i mean|, sorry,|, make that|... make that|, or rather|, wait no,| (sorry,|, oops,|, correction,| er|, actually] {b}"
@@ -97,7 +102,9 @@ class Slots:
             return self.x("a quarter [of a|] percent"), digits
         if digits == "0.1" and self.chance(0.2):
             return "a tenth of a percent", digits
-        text = w.written(v, self.rng, 0.22)
+        text = w.written(v, self.rng, 0.16)
+        while "/" in text:
+            text = w.written(v, self.rng, 0.16)
         if text[0] != "\x01":
             return text + self.x(" [percent|percent|per cent|pct|%]"), digits
         return text + self.x("[%|%|%|%| %| percent| percent| per cent| pct|pct]"), digits
@@ -111,7 +118,7 @@ class Slots:
     def fiat(self, scale: str = "cash", code: str = "") -> tuple[str, str, str]:
         """``(written, amount, currency)`` of a sum of money."""
         rng = self.rng
-        code = code or rng.choice(["USD"] * 18 + ["EUR"] * 4 + ["GBP"] * 2 + list(w.FIAT)[3:])
+        code = code or rng.choice(["USD"] * 70 + ["EUR"] * 12 + ["GBP"] * 6 + list(w.FIAT)[3:])
         sign, singular, plural = w.FIAT[code]
         v = w.value(rng, scale)
         if code == "USD" and self.chance(0.03):

@@ -109,7 +109,7 @@ _VOWS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "ou", "ie
 _ENDS = ["n", "r", "l", "s", "t", "x", "k", "m", "nd", "rt", "ck", "ll", "ss", "ng", "th", "z"]
 
 
-_TAKEN = set(["the", "she", "they", "you", "that", "this", "then", "than", "them", "those", "there", "what", "when", "who", "why", "how", "all", "any", "are", "has", "have", "had", "can", "could", "not", "now", "new", "not", "one", "six", "ten", "two", "too", "did", "does", "done", "day", "mine", "more", "most", "max", "pay", "buy", "sell", "send", "swap", "stake", "lend", "loan", "shall", "she", "here", "her", "him", "his", "our", "out", "own", "per", "yes", "for", "from", "with", "max", "min", "half", "coin", "coins", "some"])  # fmt: skip
+_TAKEN = {"all", "any", "are", "buy", "can", "coin", "coins", "could", "day", "did", "does", "done", "for", "from", "had", "half", "has", "have", "her", "here", "him", "his", "how", "lend", "loan", "max", "min", "mine", "more", "most", "new", "not", "now", "one", "our", "out", "own", "pay", "per", "sell", "send", "shall", "she", "six", "some", "stake", "swap", "ten", "than", "that", "the", "them", "then", "there", "they", "this", "those", "too", "two", "what", "when", "who", "why", "with", "yes", "you"}  # fmt: skip
 
 
 def synth(rng: random.Random, syllables: int = 0) -> str:
@@ -198,11 +198,11 @@ def person(rng: random.Random, lower: bool = False) -> str:
 def ticker(rng: random.Random, pool: list[str] | None = None) -> tuple[str, str]:
     """``(as written, symbol)`` of a token, sometimes one that never existed."""
     pick = rng.random()
-    if pool is not None and pick < 0.8:
+    if pool is not None and pick < 0.84:
         symbol = rng.choice(pool)
-    elif pick < 0.55:
+    elif pick < 0.62:
         symbol = rng.choice(COMMON)
-    elif pick < 0.78:
+    elif pick < 0.88:
         symbol = rng.choice(list(TOKENS))
     else:
         return _unseen(rng)
@@ -268,7 +268,7 @@ def value(rng: random.Random, scale: str) -> Decimal:
     if scale == "percent":
         if pick < 0.45:
             return Decimal(rng.choice([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50]))
-        if pick < 0.9:
+        if pick < 0.95:
             return Decimal(rng.choice(["0.5", "0.1", "0.3", "1.5", "2.5", "0.25", "0.75", "0.05", "0.2", "0.8", "3.5"]))
         return Decimal(rng.randint(1, 9999)) / 100
     if scale == "count":
@@ -323,7 +323,7 @@ def value(rng: random.Random, scale: str) -> Decimal:
     return Decimal(rng.choice([rng.randint(1, 99) * 1000, rng.randint(1, 99) * 10**6, rng.randint(1000, 999999)]))
 
 
-def written(v: Decimal, rng: random.Random, words: float = 0.25) -> str:
+def written(v: Decimal, rng: random.Random, words: float = 0.2) -> str:
     """A number as someone may type or say it; digits are protected from typos."""
     text = plain(v)
     whole = v == v.to_integral_value()
@@ -337,7 +337,7 @@ def written(v: Decimal, rng: random.Random, words: float = 0.25) -> str:
                     forms += [forms[-1][2:]]
             elif n >= 1000 and len(str(n).rstrip("0")) <= 3:
                 forms += [spell(n, rng)] * 2
-            elif n < 10000 and rng.random() < 0.3:
+            elif n < 10000 and rng.random() < 0.1:
                 forms += [spell(n, rng)]
             if n == 2:
                 forms += ["a couple", "a couple of"]
@@ -366,7 +366,7 @@ def written(v: Decimal, rng: random.Random, words: float = 0.25) -> str:
                 forms += [f"{spell(i, rng)} and a quarter"]
             if frac == "75" and 0 < i < 20:
                 forms += [f"{spell(i, rng)} and three quarters"]
-            if len(frac) <= 2 and i < 100:
+            if (len(frac) == 1 or frac in ("25", "75") or rng.random() < 0.15) and len(frac) <= 2 and i < 100:
                 tail = " ".join(ONES[int(c)] for c in frac)
                 if len(frac) == 2 and frac[0] != "0" and rng.random() < 0.4:
                     tail = spell(int(frac), rng)
