@@ -122,6 +122,20 @@ async def test_a_late_miner_is_hedged_cancelled_and_paid_nothing():
         assert t.key.reserved == 0
 
 
+async def test_a_call_that_can_pay_one_miner_at_a_time_is_not_hedged_but_retried():
+    late, quick = Miner("late", late=True), Miner("quick")
+    policy = Policy(hedge_unknown=0.01, hedge_least=0.01)
+    seats = {0: {"incentive": 0.99}, 1: {"incentive": 0.01}}
+    patience = Patience(answer=0.3, settle=5.0, idle=0.01)
+    async with town(late, quick, policy=policy, seats=seats, patience=patience, cap=1500) as t:
+        while not late.asked:
+            assert (await t.ask(max_tokens=1000)).status == 200
+        await t.settled()
+        assert late.paid == 0
+        assert quick.paid == 5 * len(quick.asked)
+        assert t.key.reserved == 0
+
+
 async def test_a_client_that_goes_away_takes_its_request_back():
     late = Miner("late", late=True)
     async with town(late) as t:

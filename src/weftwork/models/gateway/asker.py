@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from weftwork.errors import Unpaid
+from weftwork.errors import Refused, Unpaid
 from weftwork.models.gateway.key import Key, KeyRing
 from weftwork.records import Request, Signed
 from weftwork.units import BPS, Digest, keccak
@@ -110,6 +110,15 @@ class Bill:
         amount = self.with_fee(quote)
         self._asker.reserve(amount)
         self.held += amount
+
+    def affords(self, quote: int) -> bool:
+        """Whether one more piece of work of at most ``quote`` could be held for now."""
+        try:
+            self.hold(quote)
+        except Refused:
+            return False
+        self.drop(quote)
+        return True
 
     def drop(self, quote: int) -> None:
         """Frees what was held for work that came to nothing."""

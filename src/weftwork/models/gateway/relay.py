@@ -136,6 +136,9 @@ class Relay:
         seat = self.pick(trip)
         if seat is None:
             return
+        if not trip.bill.affords(seat.quote(trip.call)):
+            trip.tried.discard(seat)  # it stays for a retry, once the first attempt's money is free again
+            return
 
         async def run() -> Any:
             found = await once(trip, seat)
