@@ -63,15 +63,22 @@ def _list_models(as_json: bool) -> None:
 
 
 def _answer(text: str, model: str, best: int, as_json: bool) -> None:
-    from weftwork.cli.screen import paint, print_json, print_next
+    import sys
+
+    from weftwork.cli.screen import paint, print_json, print_next, progress
     from weftwork.network.user import User
 
+    user = User.open()
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}]}
     if best:
         body["weft"] = {"policy": "best", "k": best}
-    reply, headers = User.open().call("POST", "/v1/chat/completions", body)
-    said = str(reply["choices"][0]["message"]["content"])
-    thread = headers.get("x-weft-thread", "")
+    if sys.stdout.isatty() and not as_json and not best:
+        said, usage = _stream(user, body), None
+    else:
+        with progress("asking"):
+            reply, _ = user.call("POST", "/v1/chat/completions", body)
+        said, usage = str(reply["choices"][0]["message"]["content"]), reply["usage"]
+    thread = user.headers.get("x-weft-thread", "")
     meaning = _read_intent(said) if model.startswith("weft-intent") else None
     if as_json:
         print_json(
@@ -79,14 +86,36 @@ def _answer(text: str, model: str, best: int, as_json: bool) -> None:
                 "answer": said,
                 "intent": meaning[0] if meaning else None,
                 "thread": thread,
-                "usage": reply["usage"],
+                "usage": usage,
             }
         )
         return
-    print(said)
+    if usage is not None:
+        print(said)
     if meaning:
         print(paint(meaning[1], "dim"))
     print_next(f"weft trace {thread}")
+
+
+def _stream(user: Any, body: dict[str, Any]) -> str:
+    """Print the words as they come; all of them."""
+    import sys
+
+    from weftwork.cli.screen import progress
+
+    said = []
+    chunks = user.stream("/v1/chat/completions", body)
+    with progress("asking"):
+        chunk = next(chunks, None)
+    while chunk is not None:
+        for choice in chunk.get("choices") or ():
+            words = choice.get("delta", {}).get("content") or ""
+            said.append(words)
+            sys.stdout.write(words)
+            sys.stdout.flush()
+        chunk = next(chunks, None)
+    print()
+    return "".join(said)
 
 
 def _read_intent(text: str) -> tuple[dict[str, Any], str] | None:

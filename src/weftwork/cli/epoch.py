@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one object.")]
 @app.command()
 def epoch(number: Number = None, subnet: Subnet = None, as_json: AsJson = False) -> None:
     """Show an epoch: who weighed whom, what consensus made of it, who was paid."""
-    from weftwork.cli.screen import print_json, print_next, print_table, reporting
+    from weftwork.cli.screen import print_json, print_next, print_table, progress, reporting
     from weftwork.errors import NotFound
     from weftwork.network.find import open_ledger
     from weftwork.network.home import all_homes, home_path
@@ -28,7 +28,7 @@ def epoch(number: Number = None, subnet: Subnet = None, as_json: AsJson = False)
             raise NotFound(
                 f"no network is known in {home_path()}", hint="start one with `weft up` or `weft demo`"
             )
-        with open_ledger(home.facts) as (chain, contracts):
+        with progress("recomputing the epoch"), open_ledger(home.facts) as (chain, contracts):
             if chain is None or contracts is None:
                 raise NotFound("the ledger is out of reach", value=home.facts.get("ledger"), hint="weft up")
             found = read_epoch(chain, contracts, subnet or int(home.facts.get("subnet", 1)), number)

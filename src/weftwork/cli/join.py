@@ -17,6 +17,10 @@ Endpoint = Annotated[
     str | None, typer.Option(help="URL under which others reach you, if not where you bind.")
 ]
 FundFrom = Annotated[str | None, typer.Option(metavar="KEYFILE", help="Key that funds this role's own key.")]
+Name = Annotated[
+    str | None, typer.Option(help="Which home of this machine's roles it is; a free one if absent.")
+]
+Log = Annotated[str, typer.Option(help="From which level on to log: debug, info, warning or error.")]
 Public = Annotated[bool, typer.Option("--public", help="Others are on the internet: no private addresses.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when up.")]
 
@@ -34,13 +38,16 @@ def miner(
     endpoint: Endpoint = None,
     fund_from: FundFrom = None,
     public: Public = False,
+    name: Name = None,
+    log: Log = "warning",
     as_json: AsJson = False,
 ) -> None:
     """Serve an engine: answer paid requests, sign receipts, take vouchers."""
     from weftwork.cli.screen import reporting
+    from weftwork.cli.up import stay_up
 
     with reporting(as_json):
-        from weftwork.network.local import Plan
+        from weftwork.network.plan import Plan
 
         plan = Plan(
             roles=("miner",),
@@ -54,7 +61,7 @@ def miner(
             fund_from=_find_funder(fund_from, ledger),
             local=not public,
         )
-        _stay(plan, as_json)
+        stay_up(plan, as_json, log=log, name=name)
 
 
 @app.command()
@@ -63,20 +70,27 @@ def validator(
     rule: Annotated[str, typer.Option(help="How answers are judged: intent or chat.")] = "intent",
     stake: Annotated[str, typer.Option(help="WEFT to stake.")] = "1000",
     rate: Annotated[float, typer.Option(help="Test questions a second, on average.")] = 0.2,
-    gateways: Annotated[int, typer.Option(help="Gateways to ask through at least.")] = 2,
+    gateways: Annotated[int, typer.Option(min=1, help="Gateways to ask through at least.")] = 2,
+    via: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Ask through this gateway, not those found.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for network and gateways.")] = 300.0,
     subnet: Subnet = 1,
     host: Host = "127.0.0.1",
     port: Port = 0,
     endpoint: Endpoint = None,
     fund_from: FundFrom = None,
     public: Public = False,
+    name: Name = None,
+    log: Log = "warning",
     as_json: AsJson = False,
 ) -> None:
     """Judge miners: ask as any client does, weigh the answers, close epochs with the others."""
     from weftwork.cli.screen import reporting
+    from weftwork.cli.up import stay_up
 
     with reporting(as_json):
-        from weftwork.network.local import Plan
+        from weftwork.network.plan import Plan
         from weftwork.units import Wad
 
         plan = Plan(
@@ -86,6 +100,8 @@ def validator(
             stake=int(Wad.parse(stake)),
             rate=rate,
             least_gateways=gateways,
+            via=tuple(via or ()),
+            patience=wait,
             subnet=subnet,
             host=host,
             port=port,
@@ -93,7 +109,7 @@ def validator(
             fund_from=_find_funder(fund_from, ledger),
             local=not public,
         )
-        _stay(plan, as_json)
+        stay_up(plan, as_json, log=log, name=name)
 
 
 def _find_ledger(given: str | None) -> str:
@@ -102,8 +118,9 @@ def _find_ledger(given: str | None) -> str:
 
     if given:
         return given
-    url = Home.open().facts.get("ledger", "")
-    if not str(url).startswith("http"):
+    home = Home.open()
+    url = home.facts.get("ledger", "")
+    if not str(url).startswith("http") or not home.is_running:
         raise NotFound(
             "no ledger runs here", value=url, hint="weft up, or name one: --ledger http://host:port"
         )
@@ -116,18 +133,3 @@ def _find_funder(given: str | None, ledger: str | None) -> str | None:
 
     treasury = home_path() / "ledger" / "treasury.key"
     return given or (str(treasury) if ledger is None and treasury.exists() else None)
-
-
-def _stay(plan: object, as_json: bool) -> None:
-    """Each process that joins keeps a home of its own, so that several may join from one machine."""
-    from weftwork.cli.up import stay_up
-    from weftwork.network.home import Home, home_path
-    from weftwork.network.local import Plan, is_running
-
-    assert isinstance(plan, Plan)
-    base = home_path() / f"joined-{plan.roles[0]}"
-    path, number = base, 1
-    while path.exists() and is_running(Home.open(path, create=True)):
-        number += 1
-        path = base.with_name(f"{base.name}-{number}")
-    stay_up(plan, as_json, Home.open(path, create=True))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+STARTED = time.monotonic()
+"""When this process began, as near as it can tell."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("use", "Raise a whole network, do real work on it, close an epoch, pay, trace and verify."),

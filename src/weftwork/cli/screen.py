@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from weftwork.errors import BadInput, WeftError
+
+PATIENCE = 0.4
+"""Seconds that a command may take without a word."""
 
 
 def print_json(value: Any) -> None:
@@ -20,7 +24,7 @@ def print_json(value: Any) -> None:
 
 def print_next(text: str) -> None:
     """The line that ends every screen: what one would do now."""
-    print(f"\nnext: {text}")
+    print(f"\nnext: {text}", flush=True)
 
 
 def say(text: str) -> None:
@@ -34,6 +38,37 @@ def paint(text: str, style: str) -> str:
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
     return f"\x1b[{codes[style]}m{text}\x1b[0m"
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Says ``text`` on the terminal while the block runs, if it takes longer than :data:`PATIENCE`."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown = threading.Event()
+    lock = threading.Lock()
+    over = False
+
+    def show() -> None:
+        with lock:
+            if not over:
+                shown.set()
+                sys.stderr.write(f"{text} …")
+                sys.stderr.flush()
+
+    timer = threading.Timer(PATIENCE, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            over = True
+        timer.cancel()
+        if shown.is_set():
+            sys.stderr.write("\r" + " " * (len(text) + 2) + "\r")
+            sys.stderr.flush()
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = ()) -> None:
@@ -66,7 +101,7 @@ def report(error: WeftError, *, as_json: bool = False) -> int:
 
 
 @contextmanager
-def reporting(as_json: bool = False) -> Any:
+def reporting(as_json: bool = False) -> Iterator[None]:
     """Turn every :class:`WeftError` of the block into a clean exit; ``WEFT_DEBUG=1`` shows the traceback."""
     try:
         yield

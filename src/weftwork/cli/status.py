@@ -12,27 +12,36 @@ app = typer.Typer()
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False) -> None:
     """Show what runs here, and the neurons that the ledger knows."""
-    from weftwork.cli.screen import print_json, print_next, print_table, reporting
+    from weftwork.cli.screen import print_json, print_next, print_table, progress, reporting
     from weftwork.network.find import open_ledger
-    from weftwork.network.home import Home
-    from weftwork.network.local import is_running, show_roles
+    from weftwork.network.home import Home, live_homes
     from weftwork.network.state import read_state
     from weftwork.units import Wad
 
     with reporting(as_json):
-        home = Home.open()
-        running = is_running(home)
-        with open_ledger(home.facts) as (chain, contracts):
+        homes = live_homes()
+        home = homes[0] if homes else Home.open()
+        pids = {one.path.name: one.runner for one in homes}
+        roles = {
+            f"{one.path.name}/{name}" if one is not home else name: url
+            for one in homes
+            if pids[one.path.name]
+            for name, url in (one.facts.get("roles") or {}).items()
+        }
+        running = any(pids.values())
+        with progress("reading the ledger"), open_ledger(home.facts) as (chain, contracts):
             found = None
             if chain is not None and contracts is not None:
                 found = read_state(chain, contracts, int(home.facts.get("subnet", 1)))
         if as_json:
-            roles = dict(show_roles(home.facts))
-            print_json({"home": str(home.path), "running": running, "roles": roles, "network": found})
+            print_json(
+                {"home": str(home.path), "running": running, "pids": pids, "roles": roles, "network": found}
+            )
             return
         print(f"home     {home.path}")
-        print(f"running  {'yes, process ' + str(home.facts['pid']) if running else 'no'}")
-        for name, url in show_roles(home.facts):
+        told = ", ".join(f"process {pid}" for pid in pids.values() if pid)
+        print(f"running  {'yes, ' + told if running else 'no'}")
+        for name, url in roles.items():
             print(f"         {name:<12} {url}")
         if found is None:
             print("ledger   out of reach")

@@ -5,10 +5,11 @@ Every step looks first whether it is done, so that a role that starts again afte
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import LedgerError
+from weftwork.errors import InsufficientFunds, LedgerError, LedgerUnavailable, TransactionRejected
 from weftwork.records import NO_ADDRESS
 from weftwork.units import WAD, Digest
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 GAS_MONEY = 10 * WAD
 FAR = 2**127
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,28 @@ def fund(
 ) -> None:
     """Bring an address up to ``coins`` of the network's token and ``gas`` of the chain's, in wad.
 
-    Raises :class:`LedgerError` where the funder has too little.
+    Several processes may fund from one key at once. Raises :class:`LedgerError` where it has too little.
     """
+    for attempt in range(_TRIES):
+        try:
+            _fund(ledger, contracts, funder, address, coins, gas)
+            return
+        except (TransactionRejected, LedgerUnavailable):
+            # Another process funds from the same key: one of two transactions with one number is refused,
+            # or replaced and never mined.
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.1 * 2**attempt)
+
+
+def _fund(ledger: Ledger, contracts: Contracts, funder: Account, address: str, coins: int, gas: int) -> None:
     if ledger.balance(address) < gas // 2:
+        if ledger.balance(funder) <= gas:
+            raise InsufficientFunds(
+                f"the funding account {funder.address} holds too little of the chain's own coin",
+                value=funder.address,
+                hint=f"send it {gas / WAD:g} or more for gas",
+            )
         ledger.wait(ledger.send(funder, address, value=gas))
     token = contracts.at(ledger, "token")
     missing = coins - token.call("balanceOf", address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from weftwork.ledger.deployment import Contracts
 
 
+_SECRET = frozenset(("api_key", "admin_key"))
+
+
 def find_thread(text: str) -> tuple[Thread, Home | None]:
     """The thread that ``text`` names: a file written by ``weft trace --json``, or an id in any home here.
 
@@ -25,9 +28,12 @@ def find_thread(text: str) -> tuple[Thread, Home | None]:
     if path.suffix == ".json" or path.is_file():
         return Thread.read(path), None
     homes = list(all_homes())
-    for home in homes:
+    for group in _group(homes):
+        home = group[0]
+        names = {name: who for one in reversed(group) for name, who in one.facts.get("names", {}).items()}
+        stores = [path for one in group for path in one.stores]
         try:
-            return gather(home.stores, text, home.facts), home
+            return gather(stores, text, {**_public(home.facts), "names": names}), home
         except NotFound:
             continue
     if not homes:
@@ -39,6 +45,23 @@ def find_thread(text: str) -> tuple[Thread, Home | None]:
     raise NotFound(
         f"no record here has the id {text}", value=text, hint="copy the id from `weft ask` or `weft demo`"
     )
+
+
+def _group(homes: Iterable[Home]) -> list[list[Home]]:
+    """The homes of one network together: their stores hold the threads between them."""
+    groups: dict[str, list[Home]] = {}
+    for home in homes:
+        contracts = home.facts.get("contracts") or {}
+        key = f"{contracts.get('chain_id')}:{contracts.get('epochs') or home.path}"
+        if home.path.name.startswith("demo-"):
+            key = str(home.path)  # each run of the demo has a ledger of its own, alike as they may be
+        groups.setdefault(key, []).append(home)
+    return list(groups.values())
+
+
+def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What may leave this machine with a thread: no keys."""
+    return {name: value for name, value in facts.items() if name not in _SECRET}
 
 
 @contextmanager

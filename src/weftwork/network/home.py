@@ -3,7 +3,9 @@
 ::
 
     $WEFT_HOME (else ~/.weft)
-    ├── network.json      the network that commands speak to: ledger, anchor, gateway, roles that run
+    ├── network.json      the network that commands speak to: ledger, gateway, its keys, roles that run; 0600
+    ├── lock              held by the process that runs here
+    ├── joined-miner/ …   a home like this one for each role that joined a network from here
     ├── demo-0001/ …      each run of the demo, complete: ledger, stores, keys (the newest five are kept)
     ├── ledger/           the embedded ledger and its treasury key
     ├── keys/NAME.key     one key for each role, mode 0600
@@ -12,15 +14,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weftwork.errors import BadConfig, NotFound
+from weftwork.errors import BadConfig, NotFound, Refused
 
 
 def home_path() -> Path:
@@ -34,6 +38,7 @@ class Home:
 
     path: Path
     facts: dict[str, Any] = field(default_factory=dict)
+    _held: int | None = None
 
     @classmethod
     def open(cls, path: Path | None = None, *, create: bool = False) -> Home:
@@ -42,10 +47,16 @@ class Home:
         if home.file.exists():
             try:
                 home.facts = json.loads(home.file.read_text())
-            except ValueError as error:
-                raise BadConfig(f"{home.file} is damaged: {error}", value=str(home.file)) from error
+                if not isinstance(home.facts, dict):
+                    raise ValueError("it holds no object")
+            except (OSError, ValueError) as error:
+                raise BadConfig(
+                    f"{home.file} cannot be used: {error}",
+                    value=str(home.file),
+                    hint="move it away; keys, stores and ledger beside it stay",
+                ) from error
         elif create:
-            home.path.mkdir(parents=True, exist_ok=True)
+            home.make()
         else:
             raise NotFound(
                 f"no network is known in {home.path}",
@@ -71,10 +82,75 @@ class Home:
     def save(self, **facts: Any) -> None:
         """Write facts about the network, whole or not at all."""
         self.facts.update(facts)
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         draft = self.file.with_suffix(".tmp")
-        draft.write_text(json.dumps(self.facts, indent=2, default=str) + "\n")
+        draft.unlink(missing_ok=True)
+        _write_private(draft, json.dumps(self.facts, indent=2, default=str) + "\n")
         os.replace(draft, self.file)
+
+    def make(self) -> None:
+        """The folder, closed to others where it is made now: prompts and keys lie in it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise BadConfig(
+                f"{self.path} cannot be a home: {error.strerror}",
+                value=str(self.path),
+                hint="set WEFT_HOME to a folder of your own",
+            ) from error
+
+    # Who runs here
+
+    def hold(self) -> None:
+        """Make this process the one that runs here, until it ends or lets go.
+
+        Raises :class:`Refused` where another process does. Nothing is left behind by one that was killed.
+        """
+        self.make()
+        held = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        for pause in (0.05, 0.1, 0.2, 0.0):  # whoever only looks holds it for a moment
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(pause)
+        else:
+            os.close(held)
+            raise Refused(
+                f"a network runs already in {self.path}",
+                value=self.runner,
+                hint="weft status shows it, weft down stops it, WEFT_HOME=DIR keeps another",
+            )
+        os.ftruncate(held, 0)
+        os.write(held, str(os.getpid()).encode())
+        self._held = held
+
+    def release(self) -> None:
+        """Let another process run here."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    @property
+    def runner(self) -> int | None:
+        """Id of the process that runs here now; None where none does."""
+        try:
+            looked = os.open(self.path / "lock", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            text = os.read(looked, 32)
+            return int(text) if text.isdigit() else None
+        finally:
+            os.close(looked)
+        return None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process runs here now."""
+        return self.runner is not None
 
     def account(self, name: str) -> Any:
         """The key of the role ``name``, made at first use and kept in a file that only its owner reads."""
@@ -84,11 +160,37 @@ class Home:
         if path.exists():
             return Account.from_key(path.read_text().strip())
         account = Account.create()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-            file.write(account.key.hex() + "\n")
+        self.make()
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        _write_private(path, account.key.hex() + "\n")
         return account
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file that only its owner reads, on disk when this returns."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def joined_home(name: str, *, exact: bool = False) -> Home:
+    """The home of a role that joins from here, held by this process: ``joined-NAME``, or the first of
+    ``joined-NAME-2``, … that no process holds. With ``exact``, that one or :class:`Refused`."""
+    number = 1
+    while True:
+        path = home_path() / (f"joined-{name}" if number == 1 else f"joined-{name}-{number}")
+        home = Home.open(path, create=True)
+        try:
+            home.hold()
+        except Refused:
+            if exact:
+                raise
+            number += 1
+            continue
+        home.facts = Home.open(path, create=True).facts
+        return home
 
 
 def new_run(name: str, *, keep: int = 5) -> Home:
@@ -105,8 +207,14 @@ def new_run(name: str, *, keep: int = 5) -> Home:
 
 
 def all_homes() -> Iterator[Home]:
-    """The home of the network that runs, if there is one, then the demo's runs, newest first."""
+    """The home of the network here, those of roles that joined one, the demo's runs, newest first."""
     base = home_path()
-    for path in [base, *sorted(base.glob("demo-[0-9][0-9][0-9][0-9]"), reverse=True)]:
+    joined = sorted(base.glob("joined-*"))
+    for path in [base, *joined, *sorted(base.glob("demo-[0-9][0-9][0-9][0-9]"), reverse=True)]:
         if (path / "network.json").exists():
             yield Home.open(path)
+
+
+def live_homes() -> list[Home]:
+    """The homes here, the demo's left out, whose process runs or whose network is known."""
+    return [home for home in all_homes() if not home.path.name.startswith("demo-")]

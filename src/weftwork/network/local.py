@@ -10,13 +10,11 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import BadConfig, WeftError
+from weftwork.errors import NetworkNotFound, WeftError
 from weftwork.network.founding import (
     LedgerProcess,
     find_treasury,
@@ -25,57 +23,17 @@ from weftwork.network.founding import (
     wait_for_network,
 )
 from weftwork.network.home import Home
-from weftwork.network.judge import ValidatorRole
-from weftwork.network.role import GatewayRole, MinerRole
+from weftwork.network.plan import Plan
 from weftwork.units import WAD
 
 if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
     from weftwork.ledger.deployment import Contracts
     from weftwork.models.engine.port import Engine
+    from weftwork.network.role import GatewayRole, Site
 
-ROLES = ("ledger", "gateway", "miner", "validator")
-PORT = 8642
-ENGINES = ("weft-intent", "weft-intent")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to start: roles, where they bind and are found, and what they stand on."""
-
-    roles: tuple[str, ...] = ROLES
-    ledger: str | None = None
-    host: str = "127.0.0.1"
-    port: int = PORT
-    endpoint: str | None = None
-    subnet: int = 1
-    engines: tuple[str, ...] = ENGINES
-    model: str | None = None
-    stake: int = 1_000 * WAD
-    fund_from: str | None = None
-    block_time: float = 2.0
-    tempo: int = 60
-    commit_blocks: int = 36
-    dev: bool = False
-    rate: float = 0.2
-    rule: str = "intent"
-    least_gateways: int = 2
-    local: bool = True
-
-    def __post_init__(self) -> None:
-        unknown = [role for role in self.roles if role not in ROLES]
-        if unknown or not self.roles:
-            raise BadConfig(
-                f"there is no role {', '.join(unknown) or 'given'}",
-                value=",".join(unknown),
-                hint=f"choose among {', '.join(ROLES)}",
-            )
-        if "ledger" not in self.roles and self.ledger is None:
-            raise BadConfig(
-                "these roles need a ledger",
-                hint="--ledger URL, or add ledger to --roles",
-                value=str(self.roles),
-            )
+REDEEM = WAD // 1000
+"""Vouchers worth less than this, in wad, are not redeemed when a miner stops."""
 
 
 def open_named_engine(spec: str) -> Engine:
@@ -90,9 +48,18 @@ def open_named_engine(spec: str) -> Engine:
 
 
 class LocalNetwork:
-    """The roles of one plan, started in order and stopped in reverse; ``say`` is told what came up."""
+    """The roles of one plan, started in order and stopped in reverse; ``say`` is told what came up.
 
-    def __init__(self, home: Home, plan: Plan, say: Callable[[str], None] = lambda text: None) -> None:
+    ``marks`` holds, in seconds since ``since`` (a reading of ``time.monotonic``), when each step was done.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        plan: Plan,
+        say: Callable[[str], None] = lambda text: None,
+        since: float | None = None,
+    ) -> None:
         self.home = home
         self.plan = plan
         self.say = say
@@ -100,37 +67,81 @@ class LocalNetwork:
         self.contracts: Contracts
         self.roles: list[Any] = []
         self.facts: dict[str, Any] = {}
+        self.marks: dict[str, float] = {}
+        self.engines: list[Engine] = []
+        self._since = time.monotonic() if since is None else since
         self._process: LedgerProcess | None = None
-        self._sites: list[Any] = []
+        self._sites: list[tuple[str, Site]] = []
+        self._founder: Account | None = None
+        self._ports: dict[str, int] = {}
+        self._stopped = False
+
+    def _mark(self, step: str) -> None:
+        self.marks[step] = round(time.monotonic() - self._since, 2)
+
+    def _up(self, step: str, name: str, text: str) -> None:
+        self._mark(step)
+        self.say(f"{self.marks[step]:5.1f} s  {name:<12} {text}")
+
+    # Starting
 
     async def start(self) -> None:
-        """Bring everything up; what came up before a failure is stopped again."""
+        """Bring everything up; whoever calls it stops what came up, also where this fails or is cancelled."""
+        plan, home = self.plan, self.home
+        self._ports = dict(home.facts.get("ports") or {})
+        self._check_port()
+        if "ledger" in plan.roles:
+            alone = plan.is_alone("ledger")
+            self._process = LedgerProcess.spawn(
+                home.path / "ledger",
+                port=plan.port if alone else 0,
+                dev=plan.dev,
+                block_time=plan.block_time,
+                origins=plan.origins,
+            )
+        engines = asyncio.ensure_future(self._start_engines())
         try:
-            await self._start()
-        except BaseException:
-            await self.stop()
-            raise
+            await self._open_ledger()
+            await engines
+        finally:
+            engines.cancel()
+            await asyncio.gather(engines, return_exceptions=True)
+        await self._start_roles()
+        self.facts["ports"] = {**self._ports, **self._ports_used()}
+        self.facts["names"] = {site.account.address: name for name, site in self._sites}
+        home.save(**self.facts)
+        self._mark("ready")
 
-    async def _start(self) -> None:
+    def _check_port(self) -> None:
+        """Refuse a port that is taken before anything is started."""
+        from weftwork.ledger.serve import free_port
+
+        plan = self.plan
+        if plan.port and ("gateway" in plan.roles or len(plan.roles) == 1):
+            free_port(plan.host, plan.port)
+
+    async def _start_engines(self) -> None:
+        if "miner" in self.plan.roles:
+            self.engines = [await asyncio.to_thread(open_named_engine, spec) for spec in self.plan.engines]
+            await asyncio.gather(*(engine.start() for engine in self.engines))
+            self._mark("engines")
+
+    async def _open_ledger(self) -> None:
         from weftwork import ledger
 
         plan, home = self.plan, self.home
+        # What the roles need is loaded while the ledger's process starts.
+        await asyncio.to_thread(_load_roles)
+        self._mark("imports")
         url = plan.ledger
-        if "ledger" in plan.roles:
-            port = 0 if plan.roles != ("ledger",) else plan.port
-            self._process = await asyncio.to_thread(
-                LedgerProcess.start,
-                home.path / "ledger",
-                port=port,
-                dev=plan.dev,
-                block_time=plan.block_time,
-            )
-            url = self._process.url
-            self.say(f"ledger     {url}")
+        if self._process is not None:
+            url = await asyncio.to_thread(self._process.wait)
         assert url is not None
         self.ledger = await asyncio.to_thread(ledger.connect, url)
-        founder = find_treasury(home, plan.fund_from)
-        self.contracts = await asyncio.to_thread(self._find_network, founder)
+        self._up("ledger", "ledger", url)
+        self._founder = find_treasury(home, plan.fund_from)
+        self.contracts = await asyncio.to_thread(self._find_network)
+        self._mark("network")
         self.facts = {
             "ledger": url,
             "contracts": self.contracts.to_json(),
@@ -139,81 +150,118 @@ class LocalNetwork:
             "since": int(time.time()),
             "roles": {},
         }
-        if "ledger" in plan.roles:
+        if self._process is not None:
             self.facts["roles"]["ledger"] = url
             self.facts["ledger_path"] = f"embedded:{home.path / 'ledger'}"
-        if "miner" in plan.roles:
-            for number, spec in enumerate(plan.engines, 1):
-                await self._add_miner(f"miner-{number}", spec, founder)
-        if "gateway" in plan.roles:
-            await self._add_gateways(founder)
-        if "validator" in plan.roles:
-            await self._add_validator("validator-1", founder)
-        self.facts["names"] = {site.account.address: name for name, site in self._sites}
-        home.save(**self.facts)
 
-    def _find_network(self, founder: Account | None) -> Contracts:
+    def _find_network(self) -> Contracts:
         plan = self.plan
-        if "ledger" in plan.roles or founder is not None:
-            return open_network(self.ledger, founder, tempo=plan.tempo, commit_blocks=plan.commit_blocks)
-        return wait_for_network(self.ledger)
+        if "ledger" in plan.roles or plan.found:
+            return open_network(
+                self.ledger, self._founder, tempo=plan.tempo, commit_blocks=plan.commit_blocks
+            )
+        patience = plan.patience if self._founder is None else min(plan.patience, 30.0)
+        return wait_for_network(self.ledger, patience, self.say)
 
-    async def _site(self, name: str, founder: Account | None, **options: Any) -> Any:
+    async def _start_roles(self) -> None:
+        plan = self.plan
+        if plan.subnet != 1 or "ledger" not in plan.roles:
+            await asyncio.to_thread(self._check_subnet)
+        if "miner" in plan.roles:
+            engines = zip(plan.engines, self.engines, strict=True)
+            names = [f"miner-{number}" for number in range(1, len(plan.engines) + 1)]
+            await _all(
+                self._add_miner(name, spec, engine)
+                for name, (spec, engine) in zip(names, engines, strict=True)
+            )
+        if "gateway" in plan.roles:
+            both = "validator" in plan.roles
+            await _all(self._add_gateway(number) for number in ((1, 2) if both else (1,)))
+            self.home.save(**self.facts)
+        if "validator" in plan.roles:
+            await self._add_validator("validator-1")
+
+    def _check_subnet(self) -> None:
+        if self.plan.subnet > int(self.contracts.at(self.ledger, "subnets").call("count")):
+            raise NetworkNotFound(
+                f"this network has no subnet {self.plan.subnet}",
+                value=self.plan.subnet,
+                hint="weft status shows the network",
+            )
+
+    async def _site(self, name: str, **options: Any) -> Site:
         site = await asyncio.to_thread(
-            open_site, self.home, name, self.ledger, self.contracts, founder, local=self.plan.local, **options
+            open_site,
+            self.home,
+            name,
+            self.ledger,
+            self.contracts,
+            self._founder,
+            local=self.plan.local,
+            **options,
         )
         self._sites.append((name, site))
         return site
 
-    def _port(self, shared: bool) -> int:
-        """The plan's port for the first role that serves it; others take a free one."""
-        return 0 if shared else self.plan.port
+    def _place(self, name: str, *, own: bool) -> dict[str, Any]:
+        """Where a role binds: the plan's port for the one it is meant for, else the port of last time."""
+        from weftwork.errors import BadConfig
+        from weftwork.ledger.serve import free_port
 
-    async def _add_miner(self, name: str, spec: str, founder: Account | None) -> None:
+        port = self.plan.port if own else 0
+        if not port and (last := self._ports.get(name)):
+            with contextlib.suppress(BadConfig):
+                port = free_port(self.plan.host, int(last))
+        return {
+            "host": self.plan.host,
+            "port": port,
+            "endpoint": self.plan.endpoint if own else None,
+            "hosts": self.plan.hosts,
+        }
+
+    async def _add_miner(self, name: str, spec: str, engine: Engine) -> None:
+        from weftwork.network.role import MinerRole
+
         plan = self.plan
-        alone = plan.roles == ("miner",) and len(plan.engines) == 1
-        engine = open_named_engine(spec)
         role = MinerRole(
-            await self._site(name, founder),
+            await self._site(name),
             engine,
             plan.subnet,
             model=plan.model or engine.describe().model,
-            host=plan.host,
-            port=self._port(not alone),
-            endpoint=plan.endpoint if alone else None,
+            redeem=REDEEM,
             name=name,
+            **self._place(name, own=plan.is_alone("miner")),
         )
         self.roles.append(role)
         place = await role.start()
         self.facts["roles"][name] = role.url
-        self.say(f"{name}    {role.url}  {role.miner.model} by {spec}, uid {place.uid}")
+        self._up(name, name, f"{role.url}  {role.miner.model} by {spec}, uid {place.uid}")
 
-    async def _add_gateways(self, founder: Account | None) -> None:
-        plan = self.plan
-        admin = secrets.token_hex(24)
-        both = "validator" in plan.roles
-        for number in (1, 2) if both else (1,):
-            name = f"gateway-{number}"
-            role = GatewayRole(
-                await self._site(name, founder),
-                [plan.subnet],
-                admin=admin,
-                host=plan.host,
-                port=plan.port if number == 1 else 0,
-                endpoint=plan.endpoint if number == 1 else None,
-                every=3.0,
-            )
-            if number == 1 and self._process is not None:
-                self._serve_rpc(role, self._process.url)
-            self.roles.append(role)
-            await role.start()
-            self.facts["roles"][name] = role.url
-            self.say(f"{name}  {role.url}/v1")
-            if number == 1:
-                self._give_key(role, admin)
+    async def _add_gateway(self, number: int) -> None:
+        from weftwork.network.role import GatewayRole
+
+        plan, name = self.plan, f"gateway-{number}"
+        admin = self.home.facts.get("admin_key") or secrets.token_hex(24)
+        role = GatewayRole(
+            await self._site(name),
+            [plan.subnet],
+            admin=admin if number == 1 else None,
+            origins=plan.origins,
+            every=3.0,
+            **self._place(name, own=number == 1),
+        )
+        if number == 1 and self._process is not None:
+            self._serve_rpc(role, self._process.url)
+        self.roles.append(role)
+        await role.start()
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}/v1")
+        if number == 1:
+            self._give_key(role, admin)
 
     def _serve_rpc(self, role: GatewayRole, url: str) -> None:
-        """POST /rpc at the gateway: passed on to the ledger's own process."""
+        """POST /rpc at the gateway: passed on to the ledger's own process, behind the gateway's guards."""
+        from weftwork.errors import BadJson
         from weftwork.wire.client import Client
         from weftwork.wire.server import HttpRequest, HttpResponse
 
@@ -221,10 +269,15 @@ class LocalNetwork:
 
         @role.gateway.app.post("/rpc")
         async def rpc(request: HttpRequest) -> HttpResponse:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":  # what a page may send without asking first
+                raise BadJson("JSON-RPC is sent as application/json", value=kind[:80])
             reply = await client.request(
                 "POST", url, body=request.body, headers={"content-type": "application/json"}
             )
             return HttpResponse(reply.body, reply.status, content_type="application/json")
+
+        role.gateway.app.on_stop(client.close)
 
     def _give_key(self, role: GatewayRole, admin: str) -> None:
         """The API key of whoever works on this machine, made once and kept in the home."""
@@ -234,99 +287,86 @@ class LocalNetwork:
             keys.find(f"Bearer {held}")
         except WeftError:
             held, _ = keys.create("local", 1_000 * WAD)
+            keys.flush()
         self.facts |= {"gateway": role.url, "api_key": held, "admin_key": admin}
 
-    async def _add_validator(self, name: str, founder: Account | None) -> None:
+    async def _add_validator(self, name: str) -> None:
         from weftwork.models.subnet import open_subnet_rule
+        from weftwork.network.judge import ValidatorRole
+        from weftwork.network.role import GatewayRole
 
         plan = self.plan
-        alone = plan.roles == ("validator",)
+        own = [role.url for role in self.roles if isinstance(role, GatewayRole)]
         role = ValidatorRole(
-            await self._site(name, founder, coins=plan.stake + 1_000 * WAD),
+            await self._site(name, coins=plan.stake + 1_000 * WAD),
             plan.subnet,
             open_subnet_rule(plan.rule),
             stake=plan.stake,
+            gateways=plan.via or (own if len(own) >= plan.least_gateways else ()),
             rate=plan.rate,
-            host=plan.host,
-            port=self._port(not alone),
-            endpoint=plan.endpoint if alone else None,
             least=plan.least_gateways,
+            patience=plan.patience,
             name=name,
+            **self._place(name, own=plan.is_alone("validator")),
         )
         self.roles.append(role)
-        place = await role.start()
+        place = await role.start(self.say)
         role.run()
-        self.facts["roles"][name] = role.validator.running.url if role.validator.running else ""
-        self.say(f"{name}  {self.facts['roles'][name]}  uid {place.uid}")
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}  uid {place.uid}")
+
+    def _ports_used(self) -> dict[str, int]:
+        from urllib.parse import urlsplit
+
+        return {
+            name: urlsplit(url).port or 0 for name, url in self.facts["roles"].items() if name != "ledger"
+        }
+
+    # Stopping
 
     async def stop(self) -> None:
-        """Stop everything that was started."""
-        for role in reversed(self.roles):
-            with contextlib.suppress(WeftError, AttributeError, AssertionError):
-                await role.stop()
+        """Stop everything that was started: validators, gateways (they pay), miners (they redeem), ledger."""
+        if self._stopped:
+            return
+        self._stopped = True
+        kinds = [type(role).__name__ for role in self.roles]
+        for kind in sorted(set(kinds), key=["ValidatorRole", "GatewayRole", "MinerRole"].index):
+            ending = [role.stop() for role in self.roles if type(role).__name__ == kind]
+            await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.gather(*(engine.close() for engine in self.engines), return_exceptions=True)
         for _, site in self._sites:
-            site.store.close()
+            with contextlib.suppress(WeftError):
+                site.store.close()
         if hasattr(self, "ledger"):
             self.ledger.close()
         if self._process is not None:
             await asyncio.to_thread(self._process.stop)
-        if self.home.facts.get("pid") == os.getpid():
-            facts = {"pid": None, "gateway": None, "roles": {}}
+        if self.facts:
+            facts = {"pid": None, "roles": {}}
             if "ledger_path" in self.facts:
                 facts["ledger"] = self.facts["ledger_path"]
             self.home.save(**facts)
 
+    def kill(self) -> None:
+        """End the children at once."""
+        if self._process is not None:
+            self._process.process.kill()
 
-async def run_network(
-    home: Home, plan: Plan, say: Callable[[str], None], ready: Callable[[LocalNetwork], Any]
-) -> None:
-    """Start a plan, call ``ready``, and stay up until SIGINT or SIGTERM."""
-    done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, done.set)
-    network = LocalNetwork(home, plan, say)
-    starting = loop.create_task(network.start())
-    waiting = loop.create_task(done.wait())
-    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return
-    starting.result()
+
+def _load_roles() -> None:
+    import weftwork.closing
+    import weftwork.ledger.deployment
+    import weftwork.models.subnet
+    import weftwork.network.judge
+    import weftwork.network.role  # noqa: F401
+
+
+async def _all(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Await all of them; the first failure cancels the others and is raised."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
-        ready(network)
-        await waiting
+        await asyncio.gather(*tasks)
     finally:
-        await network.stop()
-
-
-def is_running(home: Home) -> bool:
-    """Whether the process that ``network.json`` names is alive."""
-    pid = home.facts.get("pid")
-    if not pid:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def stop_network(home: Home, *, timeout: float = 30.0) -> bool:
-    """Ask the network of ``home`` to stop and wait for it; False where nothing ran."""
-    if not is_running(home):
-        return False
-    pid = int(home.facts["pid"])
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if not is_running(home):
-            return True
-        time.sleep(0.1)
-    raise WeftError(f"process {pid} does not stop", value=pid, hint=f"kill -9 {pid}")
-
-
-def show_roles(facts: dict[str, Any]) -> Sequence[tuple[str, str]]:
-    """Name and address of each role that runs."""
-    return list((facts.get("roles") or {}).items())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

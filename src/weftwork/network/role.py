@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import WeftError
+from weftwork.errors import BadConfig, BadReply, WeftError
 from weftwork.models.channel import ChannelBook, ChannelPurse
 from weftwork.models.gateway.app import Gateway, Setting
 from weftwork.models.gateway.directory import Seat
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from weftwork.ledger.deployment import Contracts
     from weftwork.models.engine.port import Engine
     from weftwork.store import Store
+
+
+_AT_ONCE = 8
+"""How many miners are looked up at a time."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,19 @@ class Site:
         return ChannelPurse(self.account, payee, domain, self.store, deposit=deposit)
 
 
+@contextlib.contextmanager
+def binding(host: str, port: int) -> Iterator[None]:
+    """Turn the system's refusal to bind into :class:`BadConfig`."""
+    try:
+        yield
+    except OSError as error:
+        raise BadConfig(
+            f"{host}:{port} cannot be served: {error.strerror or error}",
+            value=f"{host}:{port}",
+            hint="choose another --port (0 takes a free one)",
+        ) from error
+
+
 class MinerRole:
     """A miner that serves an engine on one subnet."""
 
@@ -76,13 +93,16 @@ class MinerRole:
         endpoint: str | None = None,
         credit: int = WAD,
         hosts: Iterable[str] = (),
+        redeem: int | None = None,
         name: str = "miner",
     ) -> None:
-        """``endpoint`` is the URL under which others reach it, where that is not where it binds."""
+        """``endpoint`` is the URL under which others reach it, where that is not where it binds;
+        vouchers worth ``redeem`` wad or more are redeemed when it stops (None: none of them)."""
         self.site = site
         self.subnet = subnet
         self._bind = (host, port)
         self._endpoint = endpoint
+        self._redeem = redeem
         self.place: Place | None = None
         self.miner = Miner(
             site.account,
@@ -100,7 +120,8 @@ class MinerRole:
 
     async def start(self) -> Place:
         """Serve, then stand on the ledger under that address."""
-        running = await self.miner.start(*self._bind)
+        with binding(*self._bind):
+            running = await self.miner.start(*self._bind)
         uri = self.miner.registration(self._endpoint or running.url).to_uri()
         site = self.site
         self.place = await asyncio.to_thread(
@@ -115,7 +136,12 @@ class MinerRole:
         return self.miner.running.url
 
     async def stop(self) -> None:
-        """Stop serving; what is owed stays in the store."""
+        """Stop serving; what is owed is redeemed, or stays in the store."""
+        if self._redeem is not None and self.miner.running is not None:
+            try:
+                await asyncio.wait_for(self.miner.book.redeem(self._redeem), 10.0)
+            except (WeftError, TimeoutError) as error:
+                self.miner.app.log.warning("vouchers stay in the store", error=str(error))
         await self.miner.stop()
 
 
@@ -135,6 +161,8 @@ class GatewayRole:
         credit: int = 10 * WAD,
         deposit: int = 10 * WAD,
         every: float = 5.0,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
     ) -> None:
         """``deposit`` wad go into the channel of each miner found; ``every``: seconds between discoveries."""
         self.site = site
@@ -148,6 +176,8 @@ class GatewayRole:
         self.running: Running | None = None
         self.book = site.book(credit)
         domains = site.contracts.domains
+        setting = setting or Setting()
+        setting = replace(setting, hosts=(*setting.hosts, *hosts), origins=(*setting.origins, *origins))
         self.gateway = Gateway(
             site.account,
             domains,
@@ -163,7 +193,8 @@ class GatewayRole:
     async def start(self) -> Running:
         """Serve, stand on the ledger, find miners; then keep looking for new ones."""
         await self.book.restore()
-        self.running = await serve(self.gateway.app, *self._bind)
+        with binding(*self._bind):
+            self.running = await serve(self.gateway.app, *self._bind)
         card = Registration("gateway", self._endpoint or self.running.url, "weft gateway")
         site = self.site
         await asyncio.to_thread(enrol_agent, site.ledger, site.contracts, site.account, card.to_uri())
@@ -179,22 +210,33 @@ class GatewayRole:
 
     async def discover(self) -> int:
         """Look at the ledger once: who mines on these subnets, what they earned; how many can be asked."""
-        seats: list[Seat] = []
+        found: list[tuple[Neuron, Registration]] = []
         for subnet in self.subnets:
             for neuron in await asyncio.to_thread(
                 read_neurons, self.site.ledger, self.site.contracts, subnet
             ):
                 card = neuron.card
                 if card is not None and card.role == "miner" and card.subnet == subnet and card.model:
-                    seats.append(await self._seat(neuron, card))
+                    found.append((neuron, card))
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def meet(neuron: Neuron, card: Registration) -> Seat:
+            async with gate:
+                return await self._seat(neuron, card)
+
+        seats = await asyncio.gather(*(meet(neuron, card) for neuron, card in found))
         self.gateway.update(seats)
         return sum(seat.purse is not None for seat in seats)
 
     async def _seat(self, neuron: Neuron, card: Registration) -> Seat:
         purse = self._purses.get(neuron.wallet)
         if purse is None or (purse.room is not None and purse.room < self.deposit // 2):
-            with contextlib.suppress(WeftError):
+            try:
                 purse = await self._fill(neuron, card, purse)
+            except WeftError as error:
+                self.gateway.app.log.info(
+                    "a miner is left out", wallet=neuron.wallet, code=error.code, error=error.sentence
+                )
         return Seat(
             wallet=neuron.wallet,
             subnet=card.subnet,
@@ -211,8 +253,16 @@ class GatewayRole:
         )
 
     async def _fill(self, neuron: Neuron, card: Registration, purse: ChannelPurse | None) -> ChannelPurse:
-        """Open or top up the channel to a miner; a new purse goes on from the highest voucher it returns."""
+        """Open or top up the channel to a miner; a new purse goes on from the highest voucher it returns.
+
+        No coin is locked for one that does not answer at its endpoint as who its card says.
+        """
         site = self.site
+        if purse is None:
+            reply = await self.gateway.client.get_json(f"{card.endpoint}/v1/describe", timeout=5.0)
+            told = reply.body if reply.status == 200 and isinstance(reply.body, dict) else {}
+            if str(told.get("wallet")).lower() != neuron.wallet.lower():
+                raise BadReply("another answers at the miner's endpoint", value=card.endpoint)
         await asyncio.to_thread(
             open_channel,
             site.ledger,
@@ -249,6 +299,8 @@ class GatewayRole:
                 await self.book.guard()
             except WeftError as error:
                 self.gateway.app.log.warning("discovery", code=error.code, error=error.sentence)
+            except Exception:
+                self.gateway.app.report("discovery failed")
 
     async def stop(self) -> None:
         """Stop looking, stop serving, pay what is owed."""
@@ -258,4 +310,6 @@ class GatewayRole:
                 await self._task
         if self.running is not None:
             await self.running.stop()
+        else:
+            await self.gateway.client.close()
         await self.site.store.flushed()
