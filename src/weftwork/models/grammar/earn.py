@@ -65,7 +65,7 @@ def _order(out: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
 
 def _text(s: Slots, verb: list[str], full: list[str], p: float, **slots: str) -> tuple[str, str]:
     form = "verb" if s.chance(p) else "full"
-    return form, s.x(s.rng.choice(verb if form == "verb" else full), **slots)
+    return form, s.x(s.pick(verb if form == "verb" else full), **slots)
 
 
 def _amount(s: Slots, pool: list[str]) -> tuple[str, str, str, dict[str, str]]:
@@ -89,11 +89,11 @@ def stake(s: Slots) -> Line:
             name = w.address(s.rng)
             v = protect(name)
         out["venue"] = name
-        clauses.append(s.phrase.expand("~" + s.rng.choice(STAKE_VENUE), {"v": v})[1:])
+        clauses.append(s.phrase.expand("~" + s.pick(STAKE_VENUE), {"v": v})[1:])
     if s.chance(0.2):
         d, span = s.duration()
         out["for"] = span
-        clauses.append(s.phrase.expand("~" + s.rng.choice(FOR), {"d": d})[1:])
+        clauses.append(s.phrase.expand("~" + s.pick(FOR), {"d": d})[1:])
     s.rng.shuffle(clauses)
     return form, text + "".join(clauses), _order(out, ("intent", "amount", "token", "valued_in", "venue", "for"))
 
@@ -117,9 +117,9 @@ def unstake(s: Slots) -> Line:
     if s.chance(0.35):
         v, name = s.venue(w.STAKING)
         out["venue"] = name
-        clause = s.rng.choice(UNSTAKE_VENUE)
+        clause = s.pick(UNSTAKE_VENUE)
         if "staking" in text or "stake" in text.split("unstake")[0]:
-            clause = s.rng.choice([" [at|with|on] {v}", ", [it's|they're] [at|with|on] {v}", " [at|with] <validator>{v}"])
+            clause = s.pick([" [at|with|on] {v}", ", [it's|they're] [at|with|on] {v}", " [at|with] <validator>{v}"])
         text += s.phrase.expand("~" + clause, {"v": v})[1:]
     return form, text, _order(out, ("intent", "amount", "token", "valued_in", "venue"))
 
@@ -136,7 +136,7 @@ def lend(s: Slots) -> Line:
     m, bare, _, obj = _amount(s, [*w.STABLE, "ETH", "WBTC", "WETH"])
     out = {"intent": "lend", **obj}
     if s.chance(0.5):
-        pattern = s.rng.choice(LEND_AT)
+        pattern = s.pick(LEND_AT)
         said = any(word in pattern for word in ("lend", "supply", "interest", "yield"))
         v, name = s.venue(w.LENDING, known=not said)
         out["venue"] = name
@@ -147,11 +147,11 @@ def lend(s: Slots) -> Line:
     if s.chance(0.16):
         p, digits = _rate(s)
         out["min_rate"] = digits
-        text += s.phrase.expand("~" + s.rng.choice(RATE_MIN), {"p": p})[1:]
+        text += s.phrase.expand("~" + s.pick(RATE_MIN), {"p": p})[1:]
     if s.chance(0.15):
         d, span = s.duration()
         out["for"] = span
-        text += s.phrase.expand("~" + s.rng.choice(FOR), {"d": d})[1:]
+        text += s.phrase.expand("~" + s.pick(FOR), {"d": d})[1:]
     return form, text, _order(out, ("intent", "amount", "token", "valued_in", "venue", "min_rate", "for"))
 
 
@@ -173,26 +173,26 @@ def borrow(s: Slots) -> Line:
             if "amount" in put and not (put["amount"] == "all" and c.startswith("my ")):
                 out["collateral_amount"] = put["amount"]
         if s.chance(0.2):
-            form, text = "verb", s.x(s.rng.choice(BORROW_FRONT), c=c, m=m)
+            form, text = "verb", s.x(s.pick(BORROW_FRONT), c=c, m=m)
             form = "full" if text.startswith(("against", "using", "with")) else "verb"
         else:
             form, text = _text(s, BORROW, BORROW_FULL, 0.85, m=m)
-            clause = s.phrase.expand("~" + s.rng.choice(AGAINST), {"c": c})[1:]
+            clause = s.phrase.expand("~" + s.pick(AGAINST), {"c": c})[1:]
             text += clause.replace("my my", "my").replace("my all", "all")
     else:
         form, text = _text(s, BORROW, BORROW_FULL, 0.85, m=m)
     if s.chance(0.3):
         v, name = s.venue(w.LENDING)
         out["venue"] = name
-        text += s.phrase.expand("~" + s.rng.choice([" [from|on|at|via|through|with] {v}", " from {v}", " on {v}", ", use {v}"]), {"v": v})[1:]
+        text += s.phrase.expand("~" + s.pick([" [from|on|at|via|through|with] {v}", " from {v}", " on {v}", ", use {v}"]), {"v": v})[1:]
     if s.chance(0.15):
         p, digits = _rate(s)
         out["max_rate"] = digits
-        text += s.phrase.expand("~" + s.rng.choice(RATE_MAX), {"p": p})[1:]
+        text += s.phrase.expand("~" + s.pick(RATE_MAX), {"p": p})[1:]
     if s.chance(0.13):
         d, span = s.duration()
         out["for"] = span
-        text += s.phrase.expand("~" + s.rng.choice([" for {d}", " for {d}", " for {d}", ", {d}", " over {d}", ", to be repaid in {d}", " for a term of {d}"]), {"d": d})[1:]
+        text += s.phrase.expand("~" + s.pick([" for {d}", " for {d}", " for {d}", ", {d}", " over {d}", ", to be repaid in {d}", " for a term of {d}"]), {"d": d})[1:]
     keys = ("intent", "amount", "token", "valued_in", "collateral_amount", "collateral", "venue", "max_rate", "for")
     return form, text.replace("my my", "my"), _order(out, keys)
 
@@ -201,13 +201,13 @@ def repay(s: Slots) -> Line:
     """Pay a loan back."""
     if s.chance(0.28):
         t, symbol = s.token([*w.STABLE, "ETH"])
-        form, text = "verb", s.x(s.rng.choice(REPAY_ALL), t=t)
+        form, text = "verb", s.x(s.pick(REPAY_ALL), t=t)
         out = {"intent": "repay", "amount": "all", "token": symbol}
     else:
         m, obj = s.money("token" if s.chance(0.8) else "fiat", parts=False, pool=[*w.STABLE, "ETH"])
         if s.chance(0.1):
             t, symbol = s.token([*w.STABLE, "ETH"])
-            n, digits = (s.rng.choice([("half", "50"), ("a quarter", "25"), ("half", "50")]) if s.chance(0.6) else ("", ""))
+            n, digits = (s.pick([("half", "50"), ("a quarter", "25"), ("half", "50")]) if s.chance(0.6) else ("", ""))
             if not n:
                 p, digits = _rate(s)
                 n = p
@@ -220,5 +220,5 @@ def repay(s: Slots) -> Line:
         said = any(word in text for word in ("loan", "debt", "borrow", "owe", "repayment", "lend"))
         v, name = s.venue(w.LENDING, known=not said)
         out["venue"] = name
-        text += s.phrase.expand("~" + s.rng.choice(REPAY_VENUE), {"v": v})[1:]
+        text += s.phrase.expand("~" + s.pick(REPAY_VENUE), {"v": v})[1:]
     return form, text, _order(out, ("intent", "amount", "token", "valued_in", "venue"))

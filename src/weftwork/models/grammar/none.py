@@ -83,16 +83,19 @@ def past(core: str) -> str:
     return f"{form} {tail}".strip()
 
 
-def none_text(s: Slots, core: Callable[[], str], gerund: Callable[[str], str], encoded: Callable[[], str]) -> str:
-    """One sentence that must be answered with ``none``; ``core`` gives a fresh verb-first request."""
+_NO_VERB = ("the ", "if ", "i ", "same", "more", "either", "first", "before", "after", "both", "only", "double")
+
+
+def none_text(s: Slots, core: Callable[[], str], gerund: Callable[[str], str], encoded: Callable[[], str]) -> tuple[str, str]:
+    """Form and text of what must be answered with ``none``; ``core`` gives a fresh verb-first request."""
     rng = s.rng
     pick = rng.random()
     families = [(TALK, 0.13), (ASK, 0.19), (MISSING, 0.27), (DENY, 0.17), (SEVERAL, 0.1), (OTHER, 0.14), (INJECT, 0.03), (FOREIGN, 0.06)]
     total = sum(share for _, share in families)
     if pick < 0.025:
-        return " ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 14)))
+        return "full", " ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 14)))
     if pick < 0.032:
-        return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz 0123456789!?.,#$%&") for _ in range(rng.randint(1, 40)))
+        return "full", "".join(rng.choice("abcdefghijklmnopqrstuvwxyz 0123456789!?.,#$%&") for _ in range(rng.randint(1, 40)))
     pick = rng.random() * total
     family = families[-1][0]
     for candidate, share in families:
@@ -112,4 +115,6 @@ def none_text(s: Slots, core: Callable[[], str], gerund: Callable[[str], str], e
     for name in ("core", "core2", "ger", "past", "j"):
         if "{" + name + "}" in pattern:
             slots[name] = {"core": core, "core2": core, "ger": lambda: gerund(core()), "past": lambda: past(core()), "j": encoded}[name]()
-    return s.x(pattern, **slots)
+    text = s.x(pattern, **slots)
+    ordered = family is MISSING or family is OTHER or family is SEVERAL
+    return ("verb" if ordered and text.split(" ")[0].isalpha() and not pattern.startswith(_NO_VERB) else "full"), text

@@ -69,7 +69,7 @@ def transfer(s: Slots) -> Line:
     m, obj = s.money()
     to, who = s.someone()
     form = "verb" if s.chance(0.68) else "full"
-    pattern = s.rng.choice(TRANSFER_VERB if form == "verb" else TRANSFER_FULL)
+    pattern = s.pick(TRANSFER_VERB if form == "verb" else TRANSFER_FULL)
     if to.startswith(("address", "wallet", "this")) and ("'s" in pattern or pattern.startswith(("{to}", "[need"))):
         pattern = "<send_over><over> {m} to {to}"
     text = s.x(pattern, m=m, to=to, t0=s.x("[money|cash|crypto|funds]"))
@@ -112,7 +112,7 @@ def recurring_payment(s: Slots) -> Line:
     e, when = s.every()
     bare = e.startswith(("a ", "an ", "per "))
     form = "verb" if s.chance(0.66) or bare else "full"
-    pattern = s.rng.choice(RECURRING_VERB if form == "verb" else RECURRING_FULL)
+    pattern = s.pick(RECURRING_VERB if form == "verb" else RECURRING_FULL)
     if bare and ("{E}" in pattern or not pattern.endswith("{m} {e}")):
         pattern = "<payverb> {to} {m} {e}"
     if to.startswith(("address", "wallet", "this")) and pattern.startswith("{to}"):
@@ -175,21 +175,21 @@ def approve(s: Slots) -> Line:
     out = {"intent": "approve"}
     if pick < 0.2:
         t, symbol = s.token()
-        pattern = s.rng.choice(UNLIMITED_VERB)
+        pattern = s.pick(UNLIMITED_VERB)
         text = s.x(pattern, sp=sp, t=t, t2=t)
         if "as much" in text and text.endswith(t) and text.count(t) > 1:
             text = text[: -len(t)].strip()
         return "verb", text, {**out, "amount": "unlimited", "token": symbol, "spender": who}
     if pick < 0.3:
         t, symbol = s.token()
-        return "verb", s.x(s.rng.choice(OPEN_APPROVE), sp=sp, t=t), {**out, "token": symbol, "spender": who}
+        return "verb", s.x(s.pick(OPEN_APPROVE), sp=sp, t=t), {**out, "token": symbol, "spender": who}
     while True:
         m, obj = s.money("any" if s.chance(0.3) else "token", worth=0.02, parts=s.chance(0.3))
         if not (m.startswith(("my ", "all")) and obj["amount"] == "all" and not m.startswith("all")):
             break
     a = s.x("[|||up to |up to |at most |no more than |a maximum of |max |only |just |]")
     form = "verb" if s.chance(0.75) else "full"
-    return form, s.x(s.rng.choice(APPROVE_VERB if form == "verb" else APPROVE_FULL), sp=sp, m=m, a=a), {**out, **obj, "spender": who}
+    return form, s.x(s.pick(APPROVE_VERB if form == "verb" else APPROVE_FULL), sp=sp, m=m, a=a), {**out, **obj, "spender": who}
 
 
 REVOKE_VERB = [
@@ -215,11 +215,11 @@ def revoke(s: Slots) -> Line:
     """Take the right to spend back."""
     t, symbol = s.token()
     if s.chance(0.1):
-        text = s.x(s.rng.choice(REVOKE_ALL), t=t)
+        text = s.x(s.pick(REVOKE_ALL), t=t)
         out = {"intent": "revoke", "spender": "all"}
         return "verb", text, {**out, **({"token": symbol} if t in text else {})}
     sp, who = s.spender()
     form = "verb" if s.chance(0.78) else "full"
     v = s.x("[spend|use|touch|move|access|take|pull]")
-    text = s.x(s.rng.choice(REVOKE_VERB if form == "verb" else REVOKE_FULL), sp=sp, t=t, v=v)
+    text = s.x(s.pick(REVOKE_VERB if form == "verb" else REVOKE_FULL), sp=sp, t=t, v=v)
     return form, text, {"intent": "revoke", "spender": who, **({"token": symbol} if t in text else {})}

@@ -79,9 +79,9 @@ def _none(s: Slots, rng: random.Random) -> str:
     def encoded() -> str:
         return encode(MAKERS[rng.choice(_NAMES)][0](s)[2])
 
-    text = none.none_text(s, core, gerund, encoded) or "hm"
-    if s.chance(0.12):
-        text = noise.wrap(s, "full", text)
+    form, text = none.none_text(s, core, gerund, encoded)
+    if text and (form == "verb" or s.chance(0.15)):
+        text = noise.wrap(s, form, text)
     return noise.finish(s, text) or "hm"
 
 

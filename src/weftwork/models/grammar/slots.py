@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 from weftwork.models.grammar import words as w
 from weftwork.models.grammar.phrase import Phrase, protect
 
+T = TypeVar("T")
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 LENGTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -59,6 +62,12 @@ class Slots:
     def chance(self, p: float) -> bool:
         """True with probability ``p``."""
         return self.rng.random() < p
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of the options; of a long list of phrases often one of the first four, which are the plainest."""
+        if len(options) > 8 and isinstance(options[0], str) and "{" in options[0] and self.chance(0.3):
+            return self.rng.choice(options[:4])
+        return self.rng.choice(options)
 
     def cased(self, text: str) -> str:
         """Verbatim text in the sentence's own case; addresses keep theirs."""

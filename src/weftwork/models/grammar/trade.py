@@ -61,8 +61,8 @@ def _slip(s: Slots, text: str, out: dict[str, str], p: float = 0.42) -> tuple[st
     written, digits = s.percent()
     out["max_slippage"] = digits
     if s.chance(0.16):
-        return s.x(s.rng.choice(SLIP_FRONT), p=written) + "\x03" + text, out
-    clause = s.x(s.rng.choice(SLIP_END), p=written)
+        return s.x(s.pick(SLIP_FRONT), p=written) + "\x03" + text, out
+    clause = s.x(s.pick(SLIP_END), p=written)
     return text + ("" if clause[0] in ",." else " ") + clause, out
 
 
@@ -81,21 +81,21 @@ def swap(s: Slots) -> Line:
         sold = obj["token"]
         text_s, sell = (s.token(avoid=sold) if s.chance(0.85) else _cash(s))
         form = "verb" if s.chance(0.75) else "full"
-        text = s.x(s.rng.choice(EXACT_VERB if form == "verb" else EXACT_FULL), r=r, s=text_s)
+        text = s.x(s.pick(EXACT_VERB if form == "verb" else EXACT_FULL), r=r, s=text_s)
         out = {"intent": "swap", "receive": obj["amount"], "sell": sell, "buy": sold}
     elif pick < 0.24:
         r, obj = s.money("token", parts=False, worth=0)
-        form, pattern = "verb", s.rng.choice(BARE_BUY)
+        form, pattern = "verb", s.pick(BARE_BUY)
         form = "full" if pattern.startswith("i[") else "verb"
         text = s.x(pattern, r=r)
         out = {"intent": "swap", "receive": obj["amount"], "buy": obj["token"]}
     elif pick < 0.34:
         m, obj = s.money("token", worth=0.12)
-        form, text = "verb", s.x(s.rng.choice(BARE_SELL), m=m)
+        form, text = "verb", s.x(s.pick(BARE_SELL), m=m)
         out = {"intent": "swap", "amount": obj["amount"], "sell": obj["token"], **_worth(obj)}
     else:
         form = "verb" if s.chance(0.74) else "full"
-        pattern = s.rng.choice(SWAP_VERB if form == "verb" else SWAP_FULL)
+        pattern = s.pick(SWAP_VERB if form == "verb" else SWAP_FULL)
         if "{c}" in pattern:
             m, obj = s.money("fiat") if s.chance(0.7) else s.money("token", parts=False, worth=0, pool=w.STABLE)
         else:
@@ -116,8 +116,8 @@ def _worth(obj: dict[str, str]) -> dict[str, str]:
 
 
 def _cash(s: Slots) -> tuple[str, str]:
-    code = s.rng.choice(["USD", "USD", "USD", "USD", "EUR", "GBP"])
-    return s.rng.choice([n for n in w.FIAT[code][2] if n != "dollar"]), code
+    code = s.pick(["USD", "USD", "USD", "USD", "EUR", "GBP"])
+    return s.pick([n for n in w.FIAT[code][2] if n != "dollar"]), code
 
 
 LIMIT_BUY = [
@@ -153,7 +153,7 @@ def limit_order(s: Slots) -> Line:
     if pick < 0.36:
         r, obj = s.money("token", parts=False, worth=0)
         it = s.x("[it|it|it|the price|the price|its price|{t}|{t}|{t}]", t=_spoken(s, obj["token"]))
-        text = s.x(s.rng.choice(LIMIT_BUY if form == "verb" else LIMIT_BUY_FULL), r=r, q=q, it=it, t2=_spoken(s, obj["token"]))
+        text = s.x(s.pick(LIMIT_BUY if form == "verb" else LIMIT_BUY_FULL), r=r, q=q, it=it, t2=_spoken(s, obj["token"]))
         out = {**head, "receive": obj["amount"], "buy": obj["token"], **price}
     elif pick < 0.56:
         m, obj = s.money("fiat") if s.chance(0.55) else s.money("token", worth=0, pool=w.STABLE)
@@ -162,17 +162,17 @@ def limit_order(s: Slots) -> Line:
             text = s.x("<swap2> {m} [for|into] {b} <when> {b} <falls> {q}", m=m, b=b, q=q)
             form = "verb"
         else:
-            text = s.x(s.rng.choice(LIMIT_SPEND if form == "verb" else LIMIT_SPEND_FULL), m=m, c=m, b=b, q=q)
+            text = s.x(s.pick(LIMIT_SPEND if form == "verb" else LIMIT_SPEND_FULL), m=m, c=m, b=b, q=q)
         out = {**head, "amount": obj["amount"], "sell": obj["token"], "buy": buy, **price}
     elif pick < 0.92:
         m, obj = s.money("token", worth=0.05)
         it = s.x("[it|it|it|the price|the price|its price|{t}|{t}|{t}]", t=_spoken(s, obj["token"]))
-        text = s.x(s.rng.choice(LIMIT_SELL if form == "verb" else LIMIT_SELL_FULL), m=m, q=q, it=it)
+        text = s.x(s.pick(LIMIT_SELL if form == "verb" else LIMIT_SELL_FULL), m=m, q=q, it=it)
         out = {**head, "amount": obj["amount"], "sell": obj["token"], **_worth(obj), **price}
     else:
         m, obj = s.money("token", worth=0)
         b, buy = s.token(avoid=obj["token"])
-        text = s.x(s.rng.choice(LIMIT_SWAP), m=m, q=q, b=b, x=_spoken(s, obj["token"]))
+        text = s.x(s.pick(LIMIT_SWAP), m=m, q=q, b=b, x=_spoken(s, obj["token"]))
         form = "verb"
         out = {**head, "amount": obj["amount"], "sell": obj["token"], "buy": buy, **price}
     tail = s.rng.random()
@@ -190,7 +190,7 @@ def limit_order(s: Slots) -> Line:
 def _spoken(s: Slots, symbol: str) -> str:
     """The token once more, as the sentence's style writes it."""
     names = [symbol, symbol, symbol.lower(), *w.TOKENS.get(symbol, [])]
-    return protect(s.cased(s.rng.choice(names)))
+    return protect(s.cased(s.pick(names)))
 
 
 STOP_AT = [
@@ -231,17 +231,17 @@ def stop_loss(s: Slots) -> Line:
     if pick < 0.72:
         q, price = s.quote()
         out.update(price)
-        text = s.x(s.rng.choice(STOP_AT if form == "verb" else STOP_FULL), m=m, q=q, it=it)
+        text = s.x(s.pick(STOP_AT if form == "verb" else STOP_FULL), m=m, q=q, it=it)
     else:
         p, digits = s.percent()
         if "slip" in p or "bp" in p or "basis" in p:
             p = digits + "%"
         if pick < 0.87:
             out["drop"] = digits
-            text = s.x(s.rng.choice(STOP_DROP if form == "verb" else STOP_DROP_FULL), m=m, p=p, it=it)
+            text = s.x(s.pick(STOP_DROP if form == "verb" else STOP_DROP_FULL), m=m, p=p, it=it)
         else:
             out["trail"] = digits
-            form, text = "verb", s.x(s.rng.choice(STOP_TRAIL), m=m, p=p, it=it)
+            form, text = "verb", s.x(s.pick(STOP_TRAIL), m=m, p=p, it=it)
     if s.chance(0.09):
         b, buy = s.token(w.STABLE, avoid=symbol) if s.chance(0.8) else _cash(s)
         out["buy"] = buy
@@ -287,25 +287,25 @@ def copy_trader(s: Slots) -> Line:
             if obj["amount"] == "all" and m.startswith("my"):
                 m = "all " + m
         if s.chance(0.22):
-            text = s.x(s.rng.choice(COPY_FULL), w=word, m=m)
+            text = s.x(s.pick(COPY_FULL), w=word, m=m)
         else:
-            clause = s.x(s.rng.choice(COPY_WITH), m=m)
-            text = s.x(s.rng.choice(COPY_VERB), w=word)
+            clause = s.x(s.pick(COPY_WITH), m=m)
+            text = s.x(s.pick(COPY_VERB), w=word)
             text += ("" if clause[0] in ",." else " ") + clause
         out.update(obj)
     else:
-        text = s.x(s.rng.choice(COPY_VERB), w=word)
+        text = s.x(s.pick(COPY_VERB), w=word)
     if s.chance(0.3):
         n, obj = s.money("fiat" if s.chance(0.5) else "token", parts=False, worth=0)
         out["max_per_trade"] = obj["amount"]
         out["cap_token"] = obj["token"]
-        clause = s.x(s.rng.choice(COPY_CAP), c=n)
+        clause = s.x(s.pick(COPY_CAP), c=n)
         text += ("" if clause[0] in ",." else " ") + clause
     if s.chance(0.17):
         p, digits = s.percent()
         if "bp" not in p and "basis" not in p:
             out["max_loss"] = digits
-            clause = s.x(s.rng.choice(COPY_STOP), p=p)
+            clause = s.x(s.pick(COPY_STOP), p=p)
             text += ("" if clause[0] in ",." else " ") + clause
     keys = ("intent", "trader", "amount", "token", "valued_in", "max_per_trade", "cap_token", "max_loss")
     return form, text, _order(out, *keys)

@@ -47,7 +47,7 @@ def _price(s: Slots, out: dict[str, str], per: list[str], total: float = 0.5) ->
             "| with a budget of {c}|, spend [up to|at most|no more than] {c}|. budget is {c}|. my budget is {c}|, i'll pay [up to |at most |]{c}|, don't spend more than {c}|, my limit is {c}|, cap [it|the price|the cost] at {c}|, total cost under {c}|, paying [up to |no more than |at most |]{c}|, {c} max|, {c} tops| within {c}| and pay [at most |up to |no more than |]{c}|, willing to pay {c}|, price limit {c}]",
             c=cash,
         )
-    unit = s.rng.choice(per)
+    unit = s.pick(per)
     out["per"] = unit
     return s.x(
         "[ at {c} {p}| at {c} {p}| for {c} {p}| at [most|up to|max|under|no more than|less than|below] {c} {p}|, [max|maximum|at most|no more than|up to|under] {c} {p}| for [at most|up to|no more than|under|less than|max] {c} {p}|, i'll pay [up to |at most |]{c} {p}|, paying [up to |no more than |at most |]{c} {p}|. max {c} {p}|, {c} {p} max|, {c} {p} tops|, willing to pay {c} {p}|, cap it at {c} {p}]",
@@ -61,7 +61,7 @@ def _token_price(s: Slots) -> tuple[str, str, str]:
 
 
 def _model(s: Slots, pool: list[str]) -> tuple[str, str]:
-    name = s.rng.choice(pool) if s.chance(0.8) else (w.synth(s.rng, 2) + s.rng.choice(["", "-7b", "-70b", "-2", "-13b", "x"]))
+    name = s.pick(pool) if s.chance(0.8) else (w.synth(s.rng, 2) + s.pick(["", "-7b", "-70b", "-2", "-13b", "x"]))
     name = name.upper() if s.style == "normal" and pool is GPUS and s.chance(0.45) else name
     name = name.capitalize() if s.style == "normal" and pool is MODELS and s.chance(0.3) else name
     name = s.cased(name)
@@ -78,7 +78,7 @@ def _gpu(s: Slots) -> Line:
     kind = s.x("[gpu|gpu|graphics card|card]") if not model else model + s.x("[|| gpu| card]")
     plural = kind + "s" if not (model and kind == model and s.chance(0.4)) else kind
     if hours:
-        gap = s.rng.choice([" ", "-", " "])
+        gap = s.pick([" ", "-", " "])
         text, out["quantity"] = _count(s, f"{model or 'gpu'}{gap}hour", f"{model or 'gpu'}{gap}hours", one=0.06)
         if s.chance(0.3):
             n, out["quantity"] = s.number("count")
@@ -103,10 +103,10 @@ def _gpu(s: Slots) -> Line:
 def _simple(s: Slots, work: str, unit: str, things: list[tuple[str, str]], verbs: str, per: list[str], scale: str = "count",
             one: float = 0.05, pool: list[str] | None = None, model_form: str = "", span: float = 0.0) -> Line:  # fmt: skip
     out = {"intent": "buy_work", "work": work}
-    singular, plural = s.rng.choice(things)
+    singular, plural = s.pick(things)
     topic = ""
     if "{topic}" in singular + plural:
-        topic = s.cased(s.rng.choice(TOPICS))
+        topic = s.cased(s.pick(TOPICS))
     text, out["quantity"] = _count(s, s.x(singular, topic=topic), s.x(plural, topic=topic), scale, one)
     out["unit"] = unit
     if pool is not None and s.chance(0.5):
@@ -123,8 +123,8 @@ def _simple(s: Slots, work: str, unit: str, things: list[tuple[str, str]], verbs
 
 def _agent(s: Slots) -> Line:
     out = {"intent": "buy_work", "work": "agent"}
-    job = s.rng.choice(JOBS)
-    kind = s.rng.choice([("agent", "agents"), ("ai agent", "ai agents"), (job + " agent", job + " agents"), ("bot", "bots"), (job + " bot", job + " bots")])
+    job = s.pick(JOBS)
+    kind = s.pick([("agent", "agents"), ("ai agent", "ai agents"), (job + " agent", job + " agents"), ("bot", "bots"), (job + " bot", job + " bots")])
     text, out["quantity"] = _count(s, *kind, "small", 0.75)
     out["unit"] = "agents"
     text = s.x("[hire|hire|rent|employ|book|get|get me|find me|engage|recruit|i need|contract] {t}", t=text)
@@ -146,7 +146,7 @@ def _by_model(s: Slots) -> Line:
     model, name = _model(s, MODELS)
     kind = s.rng.randrange(4)
     if kind == 0:
-        unit = s.rng.choice(["hours", "epochs", "steps"])
+        unit = s.pick(["hours", "epochs", "steps"])
         n, digits = s.number("count")
         text = s.x("[train|fine-tune|finetune|fine tune|retrain] {m} for {n} {u}", m=model, n=n, u=unit if digits != "1" else unit[:-1])
         out = {"intent": "buy_work", "work": "training", "quantity": digits, "unit": unit, "model": name}
@@ -161,7 +161,7 @@ def _by_model(s: Slots) -> Line:
     else:
         n, digits = s.number("count")
         thing = s.x("[my animation|my scene|my movie|my short film|an animation|the trailer|my video|the intro|a clip]")
-        text = s.x("render {t}[, {n} frames| of {n} frames|, all {n} frames|, it has {n} frames| ({n} frames)][| in {m}| with {m}]", t=thing, n=n, m=(tool := protect(s.cased(s.rng.choice(["blender", "cycles", "octane", "mitsuba"])))))
+        text = s.x("render {t}[, {n} frames| of {n} frames|, all {n} frames|, it has {n} frames| ({n} frames)][| in {m}| with {m}]", t=thing, n=n, m=(tool := protect(s.cased(s.pick(["blender", "cycles", "octane", "mitsuba"])))))
         out = {"intent": "buy_work", "work": "render", "quantity": digits, "unit": "frames"}
         if tool in text:
             out["model"] = tool.strip("\x01\x02")
@@ -189,17 +189,17 @@ def buy_work(s: Slots) -> Line:
         else:
             form, text, out = _simple(s, "inference", "requests", [("request", "requests"), ("inference request", "inference requests"), ("model call", "model calls"), ("query", "queries"), ("api call", "api calls"), ("completion", "completions"), ("prompt", "prompts"), ("answer", "answers"), ("inference", "inferences")], "<buyw> {t}", ["request"], scale, 0.0, MODELS, "[from|to|on|with] {m}")
     elif pick < 0.68:
-        unit = s.rng.choice(["gb", "gb", "tb", "tb", "mb"])
+        unit = s.pick(["gb", "gb", "tb", "tb", "mb"])
         long = {"gb": ["gb", "GB", "gigabytes", "gigs"], "tb": ["tb", "TB", "terabytes"], "mb": ["mb", "megabytes"]}[unit]
-        name = s.rng.choice(long)
+        name = s.pick(long)
         form, text, out = _simple(s, "storage", unit, [(f"{name.rstrip('s')} of [storage|disk|disk space|storage space]", f"{name} of [storage|disk|disk space|storage space]")], "[rent|buy|get|get me|lease|reserve|i need|book|order] {t}", [unit, "month"], "count", 0.1, span=0.5)
     elif pick < 0.75:
         form, text, out = _simple(s, "cpu", "cpus", [("cpu", "cpus"), ("cpu core", "cpu cores"), ("vcpu", "vcpus"), ("core", "cores"), ("cpu", "cpus"), ("processor", "processors")], "<rent> {t}", ["hour", "day", "cpu"], "small", 0.1, span=0.65)
     elif pick < 0.83:
-        unit, things = s.rng.choice([("hours", [("hour of [training|training time|fine-tuning|model training]", "hours of [training|training time|fine-tuning|model training]"), ("training hour", "training hours")]), ("epochs", [("epoch of [training|fine-tuning]", "epochs of [training|fine-tuning]"), ("training epoch", "training epochs")]), ("steps", [("training step", "training steps"), ("step of [training|fine-tuning]", "steps of [training|fine-tuning]")])])
+        unit, things = s.pick([("hours", [("hour of [training|training time|fine-tuning|model training]", "hours of [training|training time|fine-tuning|model training]"), ("training hour", "training hours")]), ("epochs", [("epoch of [training|fine-tuning]", "epochs of [training|fine-tuning]"), ("training epoch", "training epochs")]), ("steps", [("training step", "training steps"), ("step of [training|fine-tuning]", "steps of [training|fine-tuning]")])])
         form, text, out = _simple(s, "training", unit, things, "<buyw> {t}", [unit[:-1]], "count", 0.08, MODELS, "[for|of|on] {m}")
     elif pick < 0.92:
-        unit, things = s.rng.choice([("rows", [("row of {topic} data", "rows of {topic} data"), ("row of {topic} data", "rows of {topic} data")]), ("records", [("{topic} record", "{topic} records")]), ("images", [("{topic} image", "{topic} images"), ("labeled {topic} image", "labeled {topic} images"), ("labelled image", "labelled images")]), ("samples", [("{topic} sample", "{topic} samples"), ("training sample", "training samples")]), ("datasets", [("{topic} dataset", "{topic} datasets"), ("dataset of {topic} data", "datasets of {topic} data"), ("{topic} data set", "{topic} data sets")])])
+        unit, things = s.pick([("rows", [("row of {topic} data", "rows of {topic} data"), ("row of {topic} data", "rows of {topic} data")]), ("records", [("{topic} record", "{topic} records")]), ("images", [("{topic} image", "{topic} images"), ("labeled {topic} image", "labeled {topic} images"), ("labelled image", "labelled images")]), ("samples", [("{topic} sample", "{topic} samples"), ("training sample", "training samples")]), ("datasets", [("{topic} dataset", "{topic} datasets"), ("dataset of {topic} data", "datasets of {topic} data"), ("{topic} data set", "{topic} data sets")])])
         verbs = "<buyw> {t}" if unit == "datasets" else "<buyw> [{t}|{t}|a dataset [of|with] {t}|a data set of {t}]"
         form, text, out = _simple(s, "dataset", unit, things, verbs, [unit[:-1]], "small" if unit == "datasets" else "count", 0.8 if unit == "datasets" else 0.0)
     else:
