@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from weftwork.network.role import Site
 
 REQUESTS = 40
-PROBES = 24
+PROBES = 48
 Say = Callable[[str], None]
 
 
@@ -219,9 +219,9 @@ class Demo:
         self.say(
             f"3 validators ask {PROBES} test questions each, as ordinary clients, and seal their weights"
         )
-        for _ in range(PROBES // 4):
+        for _ in range(PROBES // 8):
             for role in net.validators.values():
-                for outcome in await role.validator.probe(4):
+                for outcome in await role.validator.probe(8):
                     if outcome.score is not None and outcome.score.record.value == 1_000_000:
                         self._probes.append(str(outcome.score.record.receipt))
         for role in net.validators.values():

@@ -142,7 +142,8 @@ class Devnet:
     @property
     def epoch(self) -> int:
         """The epoch of the next block."""
-        return int(self.contracts.at(self.ledger, "subnets").call("current_epoch", self.subnet))
+        start, tempo, _ = self.contracts.at(self.ledger, "subnets").call("clocks", self.subnet)
+        return int((self.ledger.block_number() + 1 - start) // tempo)
 
     def first_block(self, epoch: int) -> int:
         """The first block of ``epoch``."""
