@@ -50,6 +50,14 @@ ASK = {
     "max_tokens": 128,
     "temperature": 0,
 }
+SHIM = """
+const fetched = globalThis.fetch
+globalThis.fetch = async (...given) => {
+  const found = await fetched(...given)
+  const init = { status: found.status, statusText: found.statusText, headers: new Headers(found.headers) }
+  return new Response(found.body, init)
+}
+"""
 LUA = """
 wrk.method = "POST"
 wrk.body = [==[%s]==]
@@ -75,6 +83,7 @@ class Peer:
     headers: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     stream_path: str = "/v1/chat/completions"
+    streamer: Peer | None = None
     samples: dict[tuple[int, bool], list[dict[str, float]]] = field(default_factory=dict)
 
 
@@ -194,17 +203,25 @@ def start_litellm(core: str, upstream: int, folder: Path) -> Peer:
     return Peer("litellm", port, {"authorization": f"Bearer {key}"}, process)
 
 
-def start_portkey(core: str, upstream: int, folder: Path) -> Peer:
-    """One Node process, headless, production mode."""
+def start_portkey(core: str, upstream: int, folder: Path, shim: bool = False) -> Peer:
+    """One Node process, headless, production mode; a second one, shimmed, for streams.
+
+    On Node 20 this version adds headers to what ``fetch`` returned, which is immutable, and answers each
+    stream with 500. The shim gives it headers that can be changed; whole answers are measured without it.
+    """
     port = free_port()
     server = CACHE / "portkey/node_modules/@portkey-ai/gateway/build/start-server.js"
-    process = start(core, "node", str(server), f"--port={port}", "--headless", env={"NODE_ENV": "production"})
+    (folder / "shim.mjs").write_text(SHIM)
+    node = ["node", *(["--import", str(folder / "shim.mjs")] if shim else [])]
+    env = {"NODE_ENV": "production"}
+    process = start(core, *node, str(server), f"--port={port}", "--headless", env=env)
     headers = {
         "authorization": "Bearer none",
         "x-portkey-provider": "openai",
         "x-portkey-custom-host": f"http://localhost:{upstream}/v1",
     }
-    return Peer("portkey", port, headers, process)
+    streamer = None if shim else start_portkey(core, upstream, folder, shim=True)
+    return Peer("portkey", port, headers, process, streamer=streamer)
 
 
 def start_nginx(core: str, upstream: int, folder: Path) -> Peer:
@@ -244,6 +261,8 @@ def start_ours(core: str, rest: str, folder: Path) -> tuple[Peer, subprocess.Pop
 def run_wrk(
     core: str, peer: Peer, connections: int, stream: bool, seconds: float, folder: Path
 ) -> dict[str, float]:
+    if stream and peer.streamer is not None:
+        peer = peer.streamer
     assert peer.process is not None
     body = json.dumps({**ASK, "stream": True} if stream else ASK)
     headers = {"content-type": "application/json", **peer.headers}
@@ -346,15 +365,17 @@ def main() -> None:
             wait_port(mock_port, mock)
             starts = {"litellm": start_litellm, "portkey": start_portkey, "nginx": start_nginx}
             peers = [starts[n](gateway_core, mock_port, folder) for n in names if n != "ours"]
-            processes += [peer.process for peer in peers if peer.process is not None]
+            every = [one for peer in peers for one in (peer, peer.streamer) if one is not None]
+            processes += [peer.process for peer in every if peer.process is not None]
             miner_port = 0
             if "ours" in names:
                 ours, miner, miner_port = start_ours(gateway_core, rest, folder)
                 processes += [miner, ours.process]  # type: ignore[list-item]
                 peers.insert(0, ours)
             for peer in peers:
-                wait_port(peer.port, peer.process)  # type: ignore[arg-type]
-                check_answer(peer)
+                for one in filter(None, (peer, peer.streamer)):
+                    wait_port(one.port, one.process)  # type: ignore[arg-type]
+                    check_answer(one)
                 run_wrk(rest, peer, 32, False, options.warm, folder)
                 run_wrk(rest, peer, 32, True, options.warm / 2, folder)
             for turn in range(options.repeat):
