@@ -3,8 +3,8 @@
     python benchmarks/startup.py
 
 The help is timed beside two peers of the same interpreter in alternating rounds: ``python -c pass`` (what no
-program can beat) and ``python -c 'import typer'``. The start is from a new home each time: ledger process,
-contracts, subnet, two miners with the model in the box, two gateways, one validator, and one question answered.
+program can beat) and ``python -c "import typer"``. The start is from a new home each time: ledger process,
+contracts, subnet, two miners with the boxed model, two gateways, one validator, one question answered.
 Prints medians and ratios, and writes ``benchmarks/results/startup.json``.
 """
 
