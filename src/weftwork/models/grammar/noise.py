@@ -60,16 +60,16 @@ def wrap(s: Slots, form: str, text: str) -> str:
     front = ""
     if "\x03" in text:
         front, text = text.split("\x03", 1)
-    if form == "verb" and s.chance(0.52):
+    if form == "verb" and s.chance(0.45):
         pattern = s.rng.choice(BEFORE)
         if "{g}" in pattern and (text.startswith(OPEN) or not text[0].isalpha()):
             pattern = "please {c}"
         text = s.x(pattern, c=text, g=gerund(text) if "{g}" in pattern else "")
     if front:
         text = f"{front}{s.rng.choice([', ', ', ', ' '])}{text}"
-    if s.chance(0.13):
+    if s.chance(0.1):
         text = s.x(s.rng.choice(PREAMBLE)) + " " + text
-    if s.chance(0.16):
+    if s.chance(0.13):
         text += s.rng.choice(AFTER)
     return text
 
@@ -80,10 +80,10 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(rf" ({CLOSE}?[,.;!?:](?!\d))", r"\1", text)
     text = text.replace(",,", ",").replace(".,", ",")
-    if s.chance(0.06):
+    if s.chance(0.04):
         old, new = rng.choice(_SHORT)
         text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
-    rate = 0.0 if s.chance(0.82) else rng.choice([0.05, 0.08, 0.14])
+    rate = 0.0 if s.chance(0.91) else rng.choice([0.04, 0.08, 0.12])
     if rate:
 
         def slip(part: str) -> str:

@@ -121,20 +121,20 @@ def recurring_payment(s: Slots) -> Line:
     out = {"intent": "recurring_payment", **obj, "to": who, **when}
     if s.chance(0.05):
         text += s.x(" [for <allowance>|<because>|as <allowance>]")
-    if s.chance(0.13):
+    if s.chance(0.09):
         word, day = s.day()
         out["start"] = day
         text += s.x("[|,|,] [starting|beginning|from|starting from|commencing|first one|effective|as of] {d}", d=s_strip(word))
     tail = s.rng.random()
-    if tail < 0.08:
+    if tail < 0.05:
         word, day = s.until_day()
         out["until"] = day
         text += s.x("[|,] [until|till|through|up to|'til|ending|stopping] {d}", d=word)
-    elif tail < 0.17:
+    elif tail < 0.13:
         word, span = s.duration("weeks months months years days")
         out["for"] = span
         text += s.x("[|,] [for|for|for the next|over the next|for the coming] {d}", d=word).replace("next a ", "next ").replace("coming a ", "coming ")
-    elif tail < 0.24:
+    elif tail < 0.17:
         n, digits = s.number("small", 0.4)
         if digits not in ("1",) and "dozen" not in n and "couple" not in n:
             out["times"] = digits

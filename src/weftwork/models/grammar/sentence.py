@@ -43,7 +43,7 @@ MAKERS: dict[str, tuple[Maker, float]] = {
     "buy_work": (work.buy_work, 1.4),
 }
 NONE_WEIGHT = 2.6
-BRIEF = 0.035
+BRIEF = 0.02
 """Share of the requests that are written as notes."""
 _NAMES = list(MAKERS)
 _WEIGHTS = [weight for _, weight in MAKERS.values()]

@@ -53,7 +53,7 @@ class Slots:
         self.rng = rng
         self.phrase = Phrase(rng, macros)
         pick = rng.random()
-        self.style = "lower" if pick < 0.38 else "upper" if pick < 0.41 else "normal"
+        self.style = "lower" if pick < 0.4 else "upper" if pick < 0.41 else "normal"
 
     def x(self, pattern: str, **slots: str) -> str:
         """Expand a pattern."""
@@ -89,7 +89,7 @@ class Slots:
         text = w.written(v, self.rng)
         while scale == "token" and "grand" in text:
             text = w.written(v, self.rng)
-        if self.chance(0.008):
+        if self.chance(0.004):
             wrong = w.value(self.rng, scale)
             if wrong != v:
                 slip = "{a}[, no wait,|, no,|... no,|, i mean|... i mean|, sorry,|, make that|... make that|, or rather|, wait no,| (sorry,|, oops,|, correction,| er|, actually] {b}"
@@ -127,7 +127,7 @@ class Slots:
     def fiat(self, scale: str = "cash", code: str = "") -> tuple[str, str, str]:
         """``(written, amount, currency)`` of a sum of money."""
         rng = self.rng
-        code = code or rng.choice(["USD"] * 70 + ["EUR"] * 12 + ["GBP"] * 6 + list(w.FIAT)[3:])
+        code = code or rng.choice(["USD"] * 140 + ["EUR"] * 20 + ["GBP"] * 10 + list(w.FIAT)[3:])
         sign, singular, plural = w.FIAT[code]
         v = w.value(rng, scale)
         if code == "USD" and self.chance(0.03):

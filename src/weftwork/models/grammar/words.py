@@ -202,7 +202,7 @@ def ticker(rng: random.Random, pool: list[str] | None = None) -> tuple[str, str]
         symbol = rng.choice(pool)
     elif pick < 0.62:
         symbol = rng.choice(COMMON)
-    elif pick < 0.88:
+    elif pick < 0.91:
         symbol = rng.choice(list(TOKENS))
     else:
         return _unseen(rng)
@@ -323,7 +323,7 @@ def value(rng: random.Random, scale: str) -> Decimal:
     return Decimal(rng.choice([rng.randint(1, 99) * 1000, rng.randint(1, 99) * 10**6, rng.randint(1000, 999999)]))
 
 
-def written(v: Decimal, rng: random.Random, words: float = 0.2) -> str:
+def written(v: Decimal, rng: random.Random, words: float = 0.16) -> str:
     """A number as someone may type or say it; digits are protected from typos."""
     text = plain(v)
     whole = v == v.to_integral_value()
@@ -395,6 +395,6 @@ def written(v: Decimal, rng: random.Random, words: float = 0.2) -> str:
             forms += [{"0.5": "1/2", "0.25": "1/4", "0.75": "3/4"}[text]]
         if len(text.split(".")[1]) == 1:
             forms += [text + "0"] * 2
-    elif rng.random() < 0.12:
+    elif rng.random() < 0.05:
         forms += [text + ".00", text + ".0"]
     return protect(rng.choice(forms))
