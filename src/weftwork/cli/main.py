@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("use", "Draw the thread of an answer: who asked, answered, judged and was paid."),
     "verify": ("use", "Recompute a thread, and name the record that differs."),
     "join": ("supply", "Join a network as a miner or a validator."),
+    "compute": ("buy", "Rent machines: check a deployment file."),
     "epoch": ("study", "Show an epoch: weights, incentives, claims."),
     "status": ("study", "Show what runs here and what the ledger says."),
     "lab": ("study", "Run the protocol's formulas on your own numbers."),
