@@ -61,6 +61,11 @@ class StreamReply:
                     timer.cancel()
             if piece is None:
                 return
+            if connection.pieces:
+                parts = [piece]
+                while connection.pieces:
+                    parts.append(await connection.next_piece() or b"")
+                piece = b"".join(parts)
             yield piece
 
     async def events(self, max_event: int = 1 << 20) -> AsyncIterator[Event]:

@@ -124,23 +124,22 @@ class Streamed:
         """The events; whatever ends them, each leg is closed and the call is billed."""
         trip, chunks = self._trip, self._chunks
         said: list[str] = []
+        head = chunks.first()
         try:
-            first = chunks.first()
-            if first:
-                yield first
             while True:
                 leg = self._leg
                 try:
                     async for words in leg.words():
                         said += words
-                        yield b"".join([chunks.piece(word) for word in words])
+                        yield head + b"".join([chunks.piece(word) for word in words])
+                        head = b""
                 except WeftError as error:
                     await leg.close()
                     self._relay.blame(leg.ask.seat, error)
                     try:
                         self._leg = await self._go_on(leg, "".join(said))
                     except WeftError as lost:
-                        yield Chunks.error(lost if isinstance(lost, NoMiner) else error)
+                        yield head + Chunks.error(lost if isinstance(lost, NoMiner) else error)
                         return
                     self.legs.append(self._leg)
                     continue
@@ -148,7 +147,7 @@ class Streamed:
                 extra = self._finish(leg, "".join(said))
                 usage = self._usage()
                 trip.bill.close()
-                yield chunks.last(leg.finish, extra) + chunks.usage(usage) + Chunks.done
+                yield head + chunks.last(leg.finish, extra) + chunks.usage(usage) + Chunks.done
                 return
         finally:
             await self._leg.close()
