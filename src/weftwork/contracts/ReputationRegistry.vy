@@ -223,8 +223,12 @@ def getSummary(
             decimals = i
 
     mean: int256 = tally.total // convert(tally.count, int256)
-    scale: int256 = convert(10 ** (feedback.MAX_DECIMALS - decimals), int256)
-    return tally.count, convert(mean // scale, int128), convert(decimals, uint8)
+    scaled: int256 = mean // convert(10 ** (feedback.MAX_DECIMALS - decimals), int256)
+    assert (
+        scaled <= convert(max_value(int128), int256) and scaled >= convert(min_value(int128), int256)
+    ), "reputation: mean is out of range"
+
+    return tally.count, convert(scaled, int128), convert(decimals, uint8)
 
 
 @external

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from weftwork.errors import Refused
+
 MAX_DECIMALS = 18
 MAX_ABSOLUTE = 10**38
 
@@ -60,10 +62,14 @@ def summarize(parts: Tally) -> tuple[int, int, int]:
 
     The decimals are those that most entries have, the fewest where two are as frequent; the mean is
     ``total / count``, then ``/ 10**(18 - decimals)``, each rounded toward zero. Nothing gives (0, 0, 0).
+    A mean beyond 128 bits is ``Refused``: the reference wraps around there.
     Source: ERC-8004, reference contracts 2.0.0.
     """
     if parts.count == 0:
         return 0, 0, 0
     decimals = parts.by_decimals.index(max(parts.by_decimals))
     mean = divide_toward_zero(parts.total, parts.count)
-    return parts.count, divide_toward_zero(mean, 10 ** (MAX_DECIMALS - decimals)), decimals
+    scaled = divide_toward_zero(mean, 10 ** (MAX_DECIMALS - decimals))
+    if not -(2**127) <= scaled < 2**127:
+        raise Refused("reputation: mean is out of range", value=scaled)
+    return parts.count, scaled, decimals

@@ -9,6 +9,7 @@ from harness.vm import ZERO_ADDRESS, Vm
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weftwork.errors import Refused
 from weftwork.spec.reputation import MAX_ABSOLUTE, Feedback, Tally, summarize, tally
 
 NO_HASH = bytes(32)
@@ -185,5 +186,20 @@ def test_summary_equals_the_spec(given, named, tag1, tag2):
         if one.revoked:
             world.registry.revokeFeedback(0, len(by_client[client]), sender=world.clients[client])
     counted = [one for client in named for one in by_client[client]]
-    summary = world.registry.getSummary(0, [world.clients[i] for i in named], tag1, tag2)
-    assert summary == summarize(tally(counted, tag1, tag2))
+    asked = (0, [world.clients[i] for i in named], tag1, tag2)
+    try:
+        wanted = summarize(tally(counted, tag1, tag2))
+    except Refused as refusal:
+        with world.vm.reverts(refusal.sentence):
+            world.registry.getSummary(*asked)
+    else:
+        assert world.registry.getSummary(*asked) == wanted
+
+
+def test_mean_that_does_not_fit_is_refused(world):
+    for client, value, decimals in ((0, MAX_ABSOLUTE, 0), (1, 1, 18), (2, 1, 18)):
+        world.give(world.clients[client], value, decimals)
+    with world.vm.reverts("reputation: mean is out of range"):
+        world.registry.getSummary(0, world.clients, "", "")
+    with pytest.raises(Refused, match="mean is out of range"):
+        summarize(tally([Feedback(MAX_ABSOLUTE, 0), Feedback(1, 18), Feedback(1, 18)]))
