@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from weftwork.errors import BadAnswer, Unavailable, Unpaid
+from weftwork.errors import BadAnswer, BadInput, Unavailable, Unpaid
 from weftwork.ledger.key import Account
 from weftwork.models.channel import ChannelBook, ChannelPurse, ChannelView
 from weftwork.models.client import Client
@@ -121,6 +121,20 @@ async def test_the_voucher_for_one_answer_rides_on_the_next_question():
         await client.ask("two", model="echo")
         assert gateway.hop.book.statement(client.account.address)["paid"] == str(first.price)
         assert miner.book.totals()["paid"] == first.work_receipt.record.price
+
+
+async def test_a_client_reads_its_own_threads_and_nobody_elses():
+    async with market("one", "two") as (client, _, _):
+        answer = await client.ask("hello", model="echo:best", weft={"k": 2})
+        thread = await client.thread(answer.thread)
+        kinds = [record["kind"] for record in thread["records"]]
+        assert kinds.count("request") == 3, "its own, and the gateway's to two miners"
+        assert len(thread["ranking"]["order"]) == 2
+        async with Client(Account.create("eve"), client.url, DOMAINS, local=True) as eve:
+            with pytest.raises(BadInput, match="no thread"):
+                await eve.thread(answer.thread)
+            with pytest.raises(BadInput, match="no thread"):
+                await eve.thread(answer.work_request.id)
 
 
 async def test_embeddings_are_proven_like_words():

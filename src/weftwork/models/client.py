@@ -25,6 +25,7 @@ from weftwork.records import Domains, Receipt, Request, Signed
 from weftwork.store import Store
 from weftwork.units import Digest, keccak, salt_content
 from weftwork.wire.client import Client as HttpClient
+from weftwork.wire.envelope import sign_call
 from weftwork.wire.message import read_json
 
 _LIFE = 300
@@ -245,6 +246,19 @@ class Client:
             self._store.put_content(mine.record.output, mine_salt, content)
             self._store.put_content(theirs.record.output, theirs_salt, content)
         return Answer(text, own.record.id, mine, asked, theirs, (own, mine, asked, theirs), body)
+
+    async def thread(self, digest: Digest) -> dict[str, Any]:
+        """A thread that this client asked, as the gateway has it: records, contents, ranking."""
+        if self.purse is None:
+            await self.meet()
+        path = f"/v1/threads/{digest}"
+        domain = self._domains.of("call")
+        signed = sign_call(self.account, "GET", path, b"", self.wallet, domain, now=int(self._now()))
+        reply = await self._http.get_json(self.url + path, signed)
+        if reply.status != 200:
+            raise _refusal(reply.status, reply.body)
+        found: dict[str, Any] = reply.body
+        return found
 
     # Paying
 

@@ -6,6 +6,7 @@ import json
 from weftwork.models.gateway.broker import Patience
 from weftwork.models.gateway.route import Policy
 from weftwork.records import Receipt, Voucher
+from weftwork.wire.client import Client
 
 from .actor import MODEL, Miner, seat, town, until
 
@@ -122,7 +123,7 @@ async def test_a_late_miner_is_hedged_cancelled_and_paid_nothing():
         assert t.key.reserved == 0
 
 
-async def test_a_call_that_can_pay_one_miner_at_a_time_is_not_hedged_but_retried():
+async def test_a_call_whose_cap_covers_one_answer_is_hedged_all_the_same():
     late, quick = Miner("late", late=True), Miner("quick")
     policy = Policy(hedge_unknown=0.01, hedge_least=0.01)
     seats = {0: {"incentive": 0.99}, 1: {"incentive": 0.01}}
@@ -132,8 +133,30 @@ async def test_a_call_that_can_pay_one_miner_at_a_time_is_not_hedged_but_retried
             assert (await t.ask(max_tokens=1000)).status == 200
         await t.settled()
         assert late.paid == 0
-        assert quick.paid == 5 * len(quick.asked)
+        assert quick.paid == t.key.spent == 5 * len(quick.asked)
         assert t.key.reserved == 0
+
+
+async def test_a_new_miner_is_heard_within_a_few_dozen_calls_whatever_others_earned():
+    known, new = Miner("known"), Miner("new")
+    async with town(known, new, seats={0: {"incentive": 1.0}, 1: {"incentive": 0.0}}) as t:
+        both = t.gateway.directory.seats()
+        t.gateway.update(both[:1])
+        for _ in range(20):
+            await t.ask()
+        fresh = seat(new, both[1].endpoint, t.gateway.account, None, incentive=0.0)
+        t.gateway.update([both[0], fresh])
+        for _ in range(60):
+            await t.ask()
+        assert new.asked
+
+
+async def test_miners_at_private_addresses_are_not_asked_unless_the_network_is_local():
+    async with town(Miner("honest"), client=Client(local=False)) as t:
+        reply = await t.ask()
+        assert reply.status == 503
+        assert "not a public address" in reply.body["error"]["message"]
+        assert not t.miners[0].asked
 
 
 async def test_a_client_that_goes_away_takes_its_request_back():
@@ -200,6 +223,19 @@ async def test_when_a_miner_dies_in_mid_stream_another_goes_on_from_what_was_del
         assert mortal.paid == 2, "its last partial receipt"
         requests = [i for i in t.store.thread(reply.headers["x-weft-thread"]) if i.record.kind == "request"]
         assert len(requests) == 2, "both legs stand in one thread"
+
+
+async def test_an_answer_goes_on_within_what_was_held_for_it():
+    mortal, heir = Miner("mortal", dies_after=8), Miner("heir")
+    seats = {0: {"incentive": 0.99}, 1: {"incentive": 0.01}}
+    async with town(mortal, heir, seats=seats, cap=10**9) as t:
+        while not mortal.asked:
+            t.key.cap = t.key.spent + 220
+            _, events = await read_stream(t, max_tokens=50)
+            assert words_of(events) == "the quick brown fox"
+            assert "error" not in events[-2]
+        assert t.key.reserved == 0
+        assert t.key.spent <= t.key.cap
 
 
 async def test_a_broken_stream_that_nobody_can_go_on_ends_with_an_openai_error_event():

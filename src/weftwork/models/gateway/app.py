@@ -34,6 +34,7 @@ from weftwork.models.gateway.work import Work
 from weftwork.records import Domains
 from weftwork.store import Store
 from weftwork.wire.client import Client
+from weftwork.wire.envelope import HEADER, ReplayCache, check_call
 from weftwork.wire.limits import Limits as WireLimits
 from weftwork.wire.server import App, EventStream, HttpRequest, HttpResponse
 
@@ -102,7 +103,6 @@ class Gateway:
             entropy=entropy,
             patience=self.setting.patience,
         )
-        self.relay = Relay(self.broker, self.directory, self.setting.policy, rng or Random())
         self._now = now
         self._admin = admin
         self._serving = False
@@ -113,6 +113,10 @@ class Gateway:
             origins=self.setting.origins,
             render=shape.describe_error,
         )
+        self.relay = Relay(
+            self.broker, self.directory, self.setting.policy, rng or Random(), self.app.metrics.count
+        )
+        self._seen = ReplayCache()
         self._route()
 
     def _route(self) -> None:
@@ -182,16 +186,19 @@ class Gateway:
         own = asker if isinstance(asker, ClientAsker) else None
         try:
             call = parse_call(request.body, kind, self.setting.calls)
-            bill = Bill(asker, call.model, self.setting.fee_bps)
+            bill = Bill(asker, call.model, self.setting.fee_bps, call.policy == "best")
             trip = Trip(call, asker, bill, self.store.link)
             if own is not None:
                 trip.root = own.id
-            if call.stream and call.policy == "route":
-                return await self._stream(request, trip, own)
             try:
-                return await self._answer(request, trip, own)
+                if call.stream and call.policy == "route":
+                    return await self._stream(request, trip, own)
+                try:
+                    return await self._answer(request, trip, own)
+                finally:
+                    bill.close()
             finally:
-                bill.close()
+                request.thread = str(trip.root or "")
         finally:
             if own is not None and not own.kept:
                 self.hop.release(own)  # type: ignore[union-attr]
@@ -206,7 +213,6 @@ class Gateway:
             record = work.receipt.record
             trip.bill.add(record.price, record.input_tokens, record.output_tokens)
         thread = str(trip.root)
-        request.thread = thread
         headers = {"x-weft-thread": thread}
         if own is not None:
             headers.update(self._receipt_headers(own, trip.bill, work))
@@ -242,7 +248,6 @@ class Gateway:
             trip.bill.close()
             raise
         thread = str(trip.root)
-        request.thread = thread
         chunks = shape.Chunks(trip.call, thread, int(self._now()))
 
         def finish(last: Leg, words: str) -> dict[str, Any] | None:
@@ -322,10 +327,17 @@ class Gateway:
         return self.keys.find(request.headers.get("authorization")).to_json()
 
     async def show_thread(self, request: HttpRequest) -> Any:
-        """GET /v1/threads/ID: the records and contents of a thread, to whoever holds the key that asked."""
-        text = request.headers.get("authorization")
-        key = None if self._is_admin(text) else self.keys.find(text)
-        return await read_thread(self.store, request.params["id"], None if key is None else key.hash_bytes)
+        """GET /v1/threads/ID: the records and contents of a thread, to whoever holds the key that asked: an
+        API key, or the key of a client of its own, which signs the call (``wire.envelope``)."""
+        asker: bytes | str | None
+        if HEADER in request.headers:
+            domain, wallet, now = self.domains.of("call"), self.account.address, int(self._now())
+            asker = check_call(request.headers, "GET", request.path, b"", wallet, domain, self._seen, now=now)
+        elif self._is_admin(request.headers.get("authorization")):
+            asker = None
+        else:
+            asker = self.keys.find(request.headers.get("authorization")).hash_bytes
+        return await read_thread(self.store, request.params["id"], asker)
 
     async def describe(self, request: HttpRequest) -> Any:
         """GET /v1/describe: who this gateway is, what it adds to prices, how it may be paid."""

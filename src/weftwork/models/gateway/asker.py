@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from weftwork.errors import Refused, Unpaid
+from weftwork.errors import Unpaid
 from weftwork.models.gateway.key import Key, KeyRing
 from weftwork.records import Request, Signed
 from weftwork.units import BPS, Digest, keccak
@@ -87,16 +87,19 @@ class ClientAsker:
 
 
 class Bill:
-    """The money of one call: what is held for it, what its receipts came to with the gateway's fee, its
-    tokens.
+    """The money of one call: what is held for it, what its receipts came to with the fee on them, its tokens.
+
+    Of a call that is routed one answer is charged, however many miners are tried or asked beside each other,
+    so the most that one may still cost is held (``each`` false); of ``best`` all are (``each`` true).
     """
 
-    __slots__ = ("_asker", "_fee", "_model", "held", "input_tokens", "output_tokens", "spent")
+    __slots__ = ("_asker", "_each", "_fee", "_model", "held", "input_tokens", "output_tokens", "spent")
 
-    def __init__(self, asker: Any, model: str, fee_bps: int) -> None:
+    def __init__(self, asker: Any, model: str, fee_bps: int, each: bool = False) -> None:
         self._asker = asker
         self._model = model
         self._fee = fee_bps
+        self._each = each
         self.held = self.spent = self.input_tokens = self.output_tokens = 0
 
     def with_fee(self, price: int) -> int:
@@ -104,27 +107,25 @@ class Bill:
         return price - (-price * self._fee // BPS)
 
     def hold(self, quote: int) -> None:
-        """Holds money for one more piece of work that costs at most ``quote``, in place of nothing spent
-        yet.
-        """
+        """Holds money for a piece of work of at most ``quote``; raises what the asker refuses with."""
         amount = self.with_fee(quote)
-        self._asker.reserve(amount)
-        self.held += amount
+        if not self._each:
+            amount = max(0, self.spent + amount - self.held)
+        if amount:
+            self._asker.reserve(amount)
+            self.held += amount
 
-    def affords(self, quote: int) -> bool:
-        """Whether one more piece of work of at most ``quote`` could be held for now."""
-        try:
-            self.hold(quote)
-        except Refused:
-            return False
-        self.drop(quote)
-        return True
+    @property
+    def left(self) -> int:
+        """What a miner can be paid out of what is held and not yet spent."""
+        return max(0, self.held - self.spent) * BPS // (BPS + self._fee)
 
     def drop(self, quote: int) -> None:
-        """Frees what was held for work that came to nothing."""
-        amount = self.with_fee(quote)
-        self._asker.settle(amount, 0, self._model, 0, 0)
-        self.held -= amount
+        """Frees what was held for work that came to nothing, unless the next try stands on it."""
+        if self._each:
+            amount = self.with_fee(quote)
+            self._asker.settle(amount, 0, self._model, 0, 0)
+            self.held -= amount
 
     def add(self, price: int, input_tokens: int, output_tokens: int) -> None:
         """Books one receipt."""

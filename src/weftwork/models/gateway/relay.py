@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from weftwork.errors import BadAnswer, BadParameter, NoMiner, WeftError
+from weftwork.errors import BadParameter, CapReached, NoMiner, Unpaid, WeftError
 from weftwork.models.gateway.asker import Asker, Bill
 from weftwork.models.gateway.broker import Broker
 from weftwork.models.gateway.directory import Directory, Seat
@@ -57,7 +57,16 @@ class Race:
 class Relay:
     """Sends calls to miners of a directory through a broker, by a policy, with the given chance."""
 
-    def __init__(self, broker: Broker, directory: Directory, policy: Policy, rng: random.Random) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        directory: Directory,
+        policy: Policy,
+        rng: random.Random,
+        count: Callable[[str], object] = lambda name: None,
+    ) -> None:
+        """``count`` is told of ``gateway_hedges`` and ``gateway_failures``."""
+        self._count = count
         self.broker = broker
         self.directory = directory
         self.policy = policy
@@ -92,7 +101,7 @@ class Relay:
                     raise
                 last = error
             except WeftError as error:
-                if error.status in (402, 429) and not isinstance(error, BadAnswer):
+                if isinstance(error, (Unpaid, CapReached)):
                     raise
                 last = error
         if last is None:
@@ -136,9 +145,7 @@ class Relay:
         seat = self.pick(trip)
         if seat is None:
             return
-        if not trip.bill.affords(seat.quote(trip.call)):
-            trip.tried.discard(seat)  # it stays for a retry, once the first attempt's money is free again
-            return
+        self._count("gateway_hedges")
 
         async def run() -> Any:
             found = await once(trip, seat)
@@ -154,7 +161,12 @@ class Relay:
     def prepare(self, trip: Trip, seat: Seat, prefix: str = "") -> Ask:
         """A request of the trip's call to ``seat``; money is held for it at the asker and in the channel."""
         quote = seat.quote(trip.call)
-        trip.bill.hold(quote)
+        try:
+            trip.bill.hold(quote)
+        except (Unpaid, CapReached):
+            quote = trip.bill.left
+            if not prefix or not quote:  # an answer that goes on may use up what was held for it
+                raise
         try:
             ask = self.broker.prepare(seat, trip.call, trip.asker, prefix, quote)
         except BaseException:
@@ -184,6 +196,7 @@ class Relay:
     def blame(self, seat: Seat, error: WeftError) -> None:
         """Lets a miner rest after an error of its own; a complaint about the call is none."""
         if not isinstance(error, BadParameter):
+            self._count("gateway_failures")
             self.directory.settle(seat, None)
             if error.value == "refused.unpaid":
                 self.broker.spawn(self.broker.resume(seat))

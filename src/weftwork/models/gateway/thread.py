@@ -12,23 +12,27 @@ from weftwork.store import Store
 from weftwork.units import Digest
 
 
-async def read_thread(store: Store, text: str, key_hash: bytes | None) -> dict[str, Any]:
-    """The thread of the record with id ``text`` if the API key of ``key_hash`` asked it (None: anyone may
-    read).
+async def read_thread(store: Store, text: str, asker: bytes | str | None) -> dict[str, Any]:
+    """The thread of the record with id ``text``, if ``asker`` asked it.
 
-    Raises :class:`NotFound`, the same for a thread that is another's as for one that is not there.
+    An asker is the hash of an API key, the address of a client with its own key, or None: the admin. Raises
+    :class:`NotFound`, the same for a thread that is another's as for one that is not there.
     """
-    return await asyncio.to_thread(_read, store, text, key_hash)
+    return await asyncio.to_thread(_read, store, text, asker)
 
 
-def _read(store: Store, text: str, key_hash: bytes | None) -> dict[str, Any]:
+def _read(store: Store, text: str, asker: bytes | str | None) -> dict[str, Any]:
     missing = NotFound("no thread of that id was asked with this key", value=text[:80])
     try:
         start = Digest(text)
     except BadUnit as error:
         raise missing from error
     items = store.thread(start)
-    if not items or (key_hash is not None and not _is_asker(store, items, key_hash)):
+    if not items:
+        raise missing
+    if isinstance(asker, str) and not _is_client(items, asker):
+        raise missing
+    if isinstance(asker, bytes) and not _is_asker(store, items, asker):
         raise missing
     contents: dict[str, Any] = {}
     ranking = None
@@ -50,6 +54,12 @@ def _read(store: Store, text: str, key_hash: bytes | None) -> dict[str, Any]:
         "contents": contents,
         "ranking": ranking,
     }
+
+
+def _is_client(items: list[Any], address: str) -> bool:
+    """True if the thread's first request was made by that client."""
+    first = items[0].record if isinstance(items[0], Signed) else items[0]
+    return isinstance(first, Request) and first.requester == address
 
 
 def _is_asker(store: Store, items: list[Any], key_hash: bytes) -> bool:
