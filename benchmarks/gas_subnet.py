@@ -117,6 +117,7 @@ def run_epoch(meter: Any) -> None:
     given = (judges[0].uid, as_tuple(closing), both[0], as_tuple(other), both[1])
     meter.call("", epochs.report_equivocation, *given)
     meter.call("", weights.leave, subnet, judges[1].uid, sender=judges[1].account)
+    meter.call("", weights.drop_seat, subnet, judges[2].uid, sender=world.subnets)
     by_name = {"subnet": subnet, "epoch": now, "arg0": subnet, "arg1": now}
     meter.views(weights, by_name, {})
     meter.views(epochs, by_name, {"hash_closing": (as_tuple(closing),)})
