@@ -258,7 +258,7 @@ def register(subnet: uint256, agent: uint256, max_price: uint256, deadline: uint
     victim: uint256 = max_value(uint256)
     if place.neuron_count[subnet] >= params._params[subnet][version].max_uids:
         victim = place._victim(subnet, epoch, params._params[subnet][version].immunity, self.weights)
-    uid: uint256 = place._place(subnet, agent, cost, victim)
+    uid: uint256 = place._place(subnet, agent, cost, victim, self.weights)
     self.subnets[subnet].price = price._bumped(
         cost, params._params[subnet][version].price_bump, params._params[subnet][version].price_max
     )
@@ -278,7 +278,7 @@ def deregister(subnet: uint256, agent: uint256):
     uid: uint256 = place._uids[subnet][agent]
     assert uid != 0, "subnets: agent is not registered"
 
-    place._vacate(subnet, uid - 1, False)
+    place._vacate(subnet, uid - 1, False, self.weights)
 
 
 @external

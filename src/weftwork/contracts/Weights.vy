@@ -9,10 +9,14 @@
 
 import checkpoint
 import row
+import sampler
 import seats
 
 initializes: checkpoint
+initializes: sampler
 initializes: seats[checkpoint := checkpoint]
+
+exports: sampler.sampling
 
 
 interface Identity:
@@ -43,7 +47,6 @@ interface Subnets:
 MAX_UIDS: constant(uint256) = 256
 NOBODY: constant(uint256) = max_value(uint256)
 WEIGHTS_TAG: constant(bytes32) = keccak256("weft.weights.v1")
-SAMPLING_TAG: constant(bytes32) = keccak256("weft.sampling.v1")
 
 subnets: public(immutable(address))
 identity: public(immutable(address))
@@ -58,7 +61,6 @@ struct Commitment:
 # who revealed in an epoch, a bit for each uid
 revealed: public(HashMap[uint256, HashMap[uint256, uint256]])
 commitments: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, Commitment]]])
-sampling: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, bytes32]]])
 
 
 event Entered:
@@ -75,13 +77,6 @@ event Left:
 
 
 event WeightsCommitted:
-    subnet: indexed(uint256)
-    epoch: indexed(uint256)
-    uid: indexed(uint256)
-    commitment: bytes32
-
-
-event SamplingCommitted:
     subnet: indexed(uint256)
     epoch: indexed(uint256)
     uid: indexed(uint256)
@@ -114,27 +109,25 @@ def enter(subnet: uint256, uid: uint256):
     epoch: uint256 = self._epoch(subnet)
     agent: uint256 = self._caller_agent(subnet, uid)
     word: uint256 = seats._at(subnet, epoch + 1)
-    has_seat: bool = seats._has(word, uid)
-    assert not has_seat or seats._agent_at(subnet, uid, epoch + 1) != agent, "weights: already entered"
+    assert not seats._has(word, uid), "weights: already entered"
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     stake: uint256 = self._stake(subnet, agent, epoch)
     assert stake != 0 and stake >= rules.stake_threshold, "weights: stake is below the threshold"
 
-    if not has_seat:
-        taken: uint256 = 0
-        lowest: uint256 = max_value(uint256)
-        loser: uint256 = 0
-        for other: uint256 in range(MAX_UIDS):
-            if seats._has(word, other):
-                taken += 1
-                amount: uint256 = self._seat_stake(subnet, other, epoch)
-                if amount < lowest:
-                    lowest = amount
-                    loser = other
-        if taken >= rules.max_validators:
-            assert stake > lowest, "weights: every seat has more stake"
-            word = word ^ (1 << loser)
-            log Left(subnet=subnet, uid=loser, epoch=epoch + 1)
+    taken: uint256 = 0
+    lowest: uint256 = max_value(uint256)
+    loser: uint256 = 0
+    for other: uint256 in range(MAX_UIDS):
+        if seats._has(word, other):
+            taken += 1
+            amount: uint256 = self._seat_stake(subnet, other, epoch)
+            if amount < lowest:
+                lowest = amount
+                loser = other
+    if taken >= rules.max_validators:
+        assert stake > lowest, "weights: every seat has more stake"
+        word = word ^ (1 << loser)
+        log Left(subnet=subnet, uid=loser, epoch=epoch + 1)
     seats._set(subnet, epoch + 1, word | (1 << uid))
     seats._set_agent(subnet, uid, epoch + 1, agent)
     seats._set_signer(subnet, uid, epoch + 1, msg.sender)
@@ -155,6 +148,21 @@ def leave(subnet: uint256, uid: uint256):
     seats._set(subnet, epoch + 1, word ^ (1 << uid))
 
     log Left(subnet=subnet, uid=uid, epoch=epoch + 1)
+
+
+@external
+def drop_seat(subnet: uint256, uid: uint256):
+    """
+    @notice Take away, from the next epoch on, the seat of a uid that was given up or pruned; only `Subnets`.
+    """
+    assert msg.sender == subnets, "weights: caller is not the subnets contract"
+
+    epoch: uint256 = self._epoch(subnet)
+    word: uint256 = seats._at(subnet, epoch + 1)
+    if seats._has(word, uid):
+        seats._set(subnet, epoch + 1, word ^ (1 << uid))
+
+        log Left(subnet=subnet, uid=uid, epoch=epoch + 1)
 
 
 @external
@@ -184,13 +192,8 @@ def commit_sampling(subnet: uint256, uid: uint256, commitment: bytes32):
     """
     @notice Fix the key by which the caller samples receipts in the next epoch; it is shown with that epoch's weights.
     """
-    epoch: uint256 = self._epoch(subnet) + 1
-    self._caller_agent(subnet, uid)
-    assert self.sampling[subnet][epoch][uid] == empty(bytes32), "weights: sampling is committed"
-
-    self.sampling[subnet][epoch][uid] = commitment
-
-    log SamplingCommitted(subnet=subnet, epoch=epoch, uid=uid, commitment=commitment)
+    agent: uint256 = self._caller_agent(subnet, uid)
+    sampler._commit(subnet, self._epoch(subnet) + 1, uid, agent, commitment)
 
 
 @external
@@ -232,10 +235,7 @@ def reveal_weights(
             salt,
         )
     ), "weights: reveal differs from the commitment"
-    sealed: bytes32 = self.sampling[subnet][epoch][uid]
-    assert (
-        sealed == empty(bytes32) or sealed == keccak256(abi_encode(SAMPLING_TAG, sampling_key))
-    ), "weights: sampling key differs from the commitment"
+    sampler._check(subnet, epoch, agent, sampling_key)
 
     self.revealed[subnet][epoch] = self.revealed[subnet][epoch] | (1 << uid)
 
@@ -365,13 +365,9 @@ def _stake(subnet: uint256, agent: uint256, epoch: uint256) -> uint256:
 @view
 def _seat_stake(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
     """
-    @dev The stake on a seat of the next epoch; none where the uid has gone to another agent.
+    @dev The stake on a seat of the next epoch.
     """
-    agent: uint256 = seats._agent_at(subnet, uid, epoch + 1)
-    if staticcall Subnets(subnets).agent_of(subnet, uid) != agent:
-        return 0
-
-    return self._stake(subnet, agent, epoch)
+    return self._stake(subnet, seats._agent_at(subnet, uid, epoch + 1), epoch)
 
 
 @internal

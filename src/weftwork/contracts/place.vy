@@ -8,6 +8,7 @@
 
 interface Weights:
     def held_seats(subnet: uint256) -> uint256: view
+    def drop_seat(subnet: uint256, uid: uint256): nonpayable
 
 
 MAX_UIDS: constant(uint256) = 256
@@ -79,7 +80,7 @@ def agent_of(subnet: uint256, uid: uint256) -> uint256:
 
 
 @internal
-def _place(subnet: uint256, agent: uint256, price: uint256, victim: uint256) -> uint256:
+def _place(subnet: uint256, agent: uint256, price: uint256, victim: uint256, weights: address) -> uint256:
     """
     @dev Give an agent a new uid, or the victim's where one is named.
     """
@@ -88,7 +89,7 @@ def _place(subnet: uint256, agent: uint256, price: uint256, victim: uint256) -> 
         uid = self.neuron_count[subnet]
         self.neuron_count[subnet] = uid + 1
     elif not self.neuron[subnet][uid].free:
-        self._vacate(subnet, uid, True)
+        self._vacate(subnet, uid, True, weights)
     self.neuron[subnet][uid] = Neuron(
         agent=agent, registered_at=block.number, paid_epoch=0, paid=0, free=False
     )
@@ -100,13 +101,18 @@ def _place(subnet: uint256, agent: uint256, price: uint256, victim: uint256) -> 
 
 
 @internal
-def _vacate(subnet: uint256, uid: uint256, pruned: bool):
+def _vacate(subnet: uint256, uid: uint256, pruned: bool, weights: address):
+    """
+    @dev Free a uid; a seat there goes with it, so that an agent never has two.
+    """
     agent: uint256 = self.neuron[subnet][uid].agent
     self.neuron[subnet][uid].free = True
     self._uids[subnet][agent] = 0
     self.registered[subnet] -= 1
 
     log Deregistered(subnet=subnet, uid=uid, agent=agent, pruned=pruned)
+
+    extcall Weights(weights).drop_seat(subnet, uid)
 
 
 @internal

@@ -250,6 +250,9 @@ def seat(uid: uint256, seated: bool):
 @view
 def held_seats(subnet: uint256) -> uint256:
     return self.seats
+@external
+def drop_seat(subnet: uint256, uid: uint256):
+    pass
 """
 
 

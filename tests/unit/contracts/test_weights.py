@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from harness.vm import Reverted
 from harness.world import KEY, SALT, WAD, World
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,6 +174,18 @@ def test_sampling_key_that_was_fixed_before_the_epoch_is_shown_with_its_weights(
         show(world, world.alice, [2, 3], [30, 40], key=b"b" * 32)
 
 
+def test_neuron_that_gives_up_its_uid_leaves_no_sampling_key_to_its_successor():
+    world = World(SUBNET_PRESETS["local"].replace(max_uids=1))
+    spoiler = world.join("spoiler")
+    world.weights.commit_sampling(world.subnet, spoiler.uid, b"x" * 32, sender=spoiler.account)
+    world.subnets.deregister(world.subnet, spoiler.agent, sender=spoiler.account)
+    honest = world.join("honest", 10 * WAD)
+    world.enter(honest)
+    world.next_epoch()
+    world.judge([(honest, {0: 1})])
+    assert world.weights.revealed(world.subnet, world.epoch) == 1 << honest.uid
+
+
 # seats
 
 
@@ -293,3 +308,58 @@ def test_pruned_validators_seat_does_not_pass_to_the_next_neuron(world):
     full.enter(new)
     assert full.weights.seat(full.subnet, epoch, 0)[0] == old.agent
     assert full.weights.seat(full.subnet, epoch + 1, 0)[0] == new.agent
+
+
+def test_only_subnets_takes_a_seat_away(world):
+    with world.vm.reverts("weights: caller is not the subnets contract"):
+        world.weights.drop_seat(world.subnet, world.bob.uid, sender=world.alice.account)
+
+
+def test_validator_that_gives_up_its_uid_loses_the_seat_at_once(world):
+    world.subnets.deregister(world.subnet, world.bob.agent, sender=world.bob.account)
+    assert world.weights.seats_at(world.subnet, world.now) == 0b11, "this epoch stays as it was"
+    assert world.weights.seats_at(world.subnet, world.now + 1) == 0b01
+
+
+MOVES = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["move", "enter", "leave", "judge", "wait"])), max_size=12
+)
+
+
+@given(MOVES)
+def test_agents_that_move_between_uids_never_vote_with_more_than_their_stake(judged, moves):
+    world = judged
+    point = world.vm.snapshot()
+    world.stakes.stake(world.subnet, world.mia.agent, 7 * WAD, sender=world.mia.account)
+    people = [world.alice, world.bob, world.mia]
+    uids = {person.agent: person.uid for person in people}
+    for who, move in moves:
+        person = people[who]
+        sender, uid = person.account, uids[person.agent]
+        try:
+            if move == "move":
+                world.token.transfer(person.account, 500 * WAD, sender=world.founder)
+                world.subnets.deregister(world.subnet, person.agent, sender=sender)
+                uids[person.agent] = world.subnets.register(
+                    world.subnet, person.agent, 2**127, 2**127, sender=sender
+                )
+            elif move == "judge":
+                world.next_epoch()
+                mover = replace(person, uid=uid)
+                seal(world, mover, [0, 1], [30, 40])
+                world.open_reveals()
+                show(world, mover, [0, 1], [30, 40])
+            elif move == "wait":
+                world.next_epoch()
+            else:
+                getattr(world.weights, move)(world.subnet, uid, sender=sender)
+        except Reverted as error:
+            assert error.reason.startswith("weights: "), error
+        for epoch in (world.epoch, world.epoch + 1):
+            word = world.weights.seats_at(world.subnet, epoch)
+            agents = [
+                world.weights.seat(world.subnet, epoch, bit)[0] for bit in range(256) if word >> bit & 1
+            ]
+            assert len(agents) == len(set(agents)), "one seat an agent"
+            assert world.weights.total_stake(world.subnet, epoch) <= world.stakes.total_of(world.subnet)
+    world.vm.restore(point)
