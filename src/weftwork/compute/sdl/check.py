@@ -216,7 +216,7 @@ def check_limits(reader: Reader, plan: Plan, groups: tuple[Group, ...], limits: 
         if len(group.units) > limits.units:
             sentence = f"the group {group.name[:60]!r} has more than {limits.units} units"
             reader.fail(root, sentence, "split the group", key="deployment", kind=SdlLimit)
-        if any(unit.count > limits.count[1] for unit in group.units):
+        if not reader.problems and any(unit.count > limits.count[1] for unit in group.units):
             sentence = f"a unit of {group.name[:60]!r} has more than {limits.count[1]} replicas"
             reader.fail(root, sentence, "use another compute profile", key="deployment", kind=SdlLimit)
 
@@ -231,7 +231,7 @@ def _check_compute(reader: Reader, line: Assignment, compute: Compute, limits: L
     for name, field, value, (least, most), words in amounts:
         if not least <= value <= most:
             reader.fail(
-                resources.items[name],
+                resources.items.get(name, resources),
                 f"{name} is out of range for {line.service[:60]}",
                 f"write {words}",
                 key=field,

@@ -71,11 +71,8 @@ def _read_deployment(reader: Reader, root: Node, plan: Plan) -> None:
     for service in sorted(found, key=str.encode):
         placements = dict(reader.entries(found[service]))
         for placement in sorted(placements, key=str.encode):
-            line = reader.mapping(placements[placement], known=("profile", "count"))
+            line = reader.mapping(placements[placement], known=("profile", "count"), needed=True)
             if line is None:
-                if placements[placement].is_null:
-                    hint = "write profile and count"
-                    reader.fail(placements[placement], "nothing is written here", hint, kind=SdlField)
                 continue
             profile = reader.text(reader.require(line, "profile", "what each replica gets"))
             count_node = reader.require(line, "count", "how many replicas")
@@ -90,10 +87,8 @@ def _read_endpoints(reader: Reader, root: Node, plan: Plan) -> None:
         if ENDPOINT_NAME.fullmatch(name) is None and node is not None:
             hint = "use a-z, then 0-9, - and _ too, at least two characters"
             reader.fail(node, f"no endpoint can be named {name[:60]!r}", hint, key=name)
-        endpoint = reader.mapping(value, known=("kind",))
+        endpoint = reader.mapping(value, known=("kind",), needed=True)
         if endpoint is None:
-            if value.is_null:
-                reader.fail(value, "the endpoint has no kind", "write `kind: ip`", kind=SdlField)
             continue
         kind = reader.require(endpoint, "kind", "ip is the only one")
         if kind is not None and kind.text != "ip":

@@ -58,14 +58,12 @@ class Placement:
 def read_compute(reader: Reader, node: Node) -> Compute:
     """One entry of ``profiles.compute``."""
     out = Compute(node)
-    profile = reader.mapping(node, known=("resources",))
+    profile = reader.mapping(node, known=("resources",), needed=True)
     if profile is None:
         return out
     found = reader.require(profile, "resources", "what each replica gets")
-    resources = reader.mapping(found, known=("cpu", "memory", "storage", "gpu"))
+    resources = reader.mapping(found, known=("cpu", "memory", "storage", "gpu"), needed=True)
     if resources is None:
-        if found is not None and found.is_null:
-            reader.fail(found, "no resources are given", "write cpu, memory and storage", kind=SdlField)
         return out
     _read_cpu(reader, resources, out)
     memory = reader.mapping(
@@ -137,10 +135,8 @@ def _read_storage(reader: Reader, node: Node) -> tuple[Volume, ...]:
 
 
 def _read_volume(reader: Reader, node: Node) -> Volume:
-    found = reader.mapping(node, known=("name", "size", "attributes"))
+    found = reader.mapping(node, known=("name", "size", "attributes"), needed=True)
     if found is None:
-        if node.is_null:
-            reader.fail(node, "no volume is given", "write `size: 1Gi`", kind=SdlField)
         return Volume("", 0)
     size = _read_size(reader, reader.require(found, "size", "bytes, such as 10Gi"), decimal=True)
     name = reader.text(found.items.get("name")) or "default"
@@ -226,10 +222,8 @@ def _read_gpu(reader: Reader, node: Node, out: Compute) -> None:
 
 def _read_gpu_attributes(reader: Reader, node: Node) -> Attributes:
     found = reader.require(node, "vendor", "whose GPUs will do")
-    vendor = reader.mapping(found, known=GPU_VENDORS)
+    vendor = reader.mapping(found, known=GPU_VENDORS, needed=True)
     if vendor is None:
-        if found is not None and found.is_null:
-            reader.fail(found, "no vendor is given", "write `nvidia:`", kind=SdlField)
         return ()
     if not vendor.items.keys() & set(GPU_VENDORS):
         sentence = "no known vendor is given, so that any NVIDIA GPU will do"
@@ -266,7 +260,7 @@ def _read_gpu_model(reader: Reader, node: Node) -> str:
 def read_placement(reader: Reader, node: Node) -> Placement:
     """One entry of ``profiles.placement``."""
     out = Placement(node)
-    found = reader.mapping(node, known=("attributes", "signedBy", "pricing"))
+    found = reader.mapping(node, known=("attributes", "signedBy", "pricing"), needed=True)
     if found is None:
         return out
     pairs = []
@@ -297,10 +291,8 @@ def read_placement(reader: Reader, node: Node) -> Placement:
 
 
 def _read_price(reader: Reader, node: Node) -> Price | None:
-    found = reader.mapping(node, known=("denom", "amount"))
+    found = reader.mapping(node, known=("denom", "amount"), needed=True)
     if found is None:
-        if node.is_null:
-            reader.fail(node, "no price is given", "write denom and amount", kind=SdlField)
         return None
     denom_node = reader.require(found, "denom", "what the price is paid in")
     amount_node = reader.require(found, "amount", "the most to pay per block")

@@ -86,24 +86,29 @@ class Reader:
 
     # typed access
 
-    def mapping(self, node: Node | None, *, known: Collection[str] = (), closed: bool = False) -> Node | None:
+    def mapping(
+        self, node: Node | None, *, known: Collection[str] = (), closed: bool = False, needed: bool = False
+    ) -> Node | None:
         """``node`` as a mapping, None where it is absent, null (bent) or something else (refused).
 
-        Fields outside ``known`` are bent, or refused where ``closed``; empty ``known`` takes any.
+        Fields outside ``known`` are bent, or refused where ``closed``; empty ``known`` takes any. Null is
+        refused where it is ``needed``.
         """
         if node is None:
             return None
         if node.kind is not MAP:
-            if node.is_null:
-                self.bend(node, "nothing is written here; a mapping is expected", "leave the field out")
-            else:
+            if not node.is_null:
                 self.fail(node, f"a mapping is expected, not {KINDS[node.kind]}", "write `name: value` lines")
+            elif needed:
+                hint = f"write {', '.join(known)}" if known else "write `name: value` lines"
+                self.fail(node, "nothing is written here", hint, kind=SdlField)
+            else:
+                self.bend(node, "nothing is written here; a mapping is expected", "leave the field out")
             return None
-        if known:
-            for name in [name for name in node.items if name not in known]:
-                sentence = f"the field {name[:60]!r} is unknown here"
-                hint = f"known fields: {', '.join(known)}"
-                (self.fail if closed else self.bend)(node, sentence, hint, key=name, kind=SdlField)
+        for name in [name for name in node.items if name not in known] if known else ():
+            sentence = f"the field {name[:60]!r} is unknown here"
+            hint = f"known fields: {', '.join(known)}"
+            (self.fail if closed else self.bend)(node, sentence, hint, key=name, kind=SdlField)
         return node
 
     def entries(self, node: Node | None) -> Iterator[tuple[str, Node]]:

@@ -20,7 +20,7 @@ PORT: Schema = {"type": "integer", "minimum": 1, "maximum": lim.MAX_PORT}
 TRUTH: Schema = {"enum": [True, False, *lim.ATTRIBUTE_TRUE, *lim.ATTRIBUTE_FALSE]}
 
 
-def _object(required: tuple[str, ...] = (), **fields: Schema) -> Schema:
+def _object(required: tuple[str, ...] = (), /, **fields: Schema) -> Schema:
     out: Schema = {"type": "object", "additionalProperties": False, "properties": fields}
     return out | ({"required": list(required)} if required else {})
 

@@ -65,7 +65,7 @@ class Draft:
 def read_service(reader: Reader, node: Node) -> Draft:
     """One entry of ``services``."""
     out = Draft(node)
-    found = reader.mapping(node, known=SERVICE_FIELDS)
+    found = reader.mapping(node, known=SERVICE_FIELDS, needed=True)
     if found is None:
         return out
     items = found.items
@@ -93,10 +93,8 @@ def _texts(reader: Reader, node: Node | None) -> tuple[str, ...] | None:
 
 
 def _read_port(reader: Reader, node: Node) -> Port | None:
-    found = reader.mapping(node, known=EXPOSE_FIELDS)
+    found = reader.mapping(node, known=EXPOSE_FIELDS, needed=True)
     if found is None:
-        if node.is_null:
-            reader.fail(node, "no port is given", "write `port: 80`", kind=SdlField)
         return None
     items = found.items
     port = reader.integer(reader.require(found, "port", "the port in the container"), 1, MAX_PORT, "a port")
