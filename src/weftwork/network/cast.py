@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import BadConfig, NotSupported
+from weftwork.errors import BadConfig
 from weftwork.models.client import Client
-from weftwork.models.engine.port import Completion, Engine, EngineInfo, Piece
+from weftwork.models.engine.port import Engine, EngineInfo
+from weftwork.models.engine.text import TextEngine
 from weftwork.network.rogue import ColludingValidator, LazyEngine, ReplayEngine, StallEngine
 from weftwork.units import WAD
 
@@ -36,47 +37,25 @@ def open_boxed_engine(name: str = MODEL, **options: Any) -> Engine:
     return GgufEngine(path, name=MODEL, params=params, context=512, **options)
 
 
-class GatewayEngine:
+class GatewayEngine(TextEngine):
     """An engine that buys each answer from a gateway, as any client does."""
 
     def __init__(self, client: Client, model: str, claims: EngineInfo) -> None:
+        super().__init__(claims)
         self.client = client
         self.spent = 0
         self._model = model
-        self._claims = claims
-
-    def describe(self) -> EngineInfo:
-        """What it passes for."""
-        return self._claims
-
-    async def start(self) -> None:
-        """Nothing to make ready."""
 
     async def close(self) -> None:
         """Pay what is owed, and let go."""
         await self.client.pay()
         await self.client.close()
 
-    async def complete(self, body: Mapping[str, Any]) -> Completion:
+    async def say(self, body: Mapping[str, Any]) -> str:
         """An answer bought from whichever miner the gateway chooses."""
         answer = await self.client.ask({"model": self._model, "messages": body["messages"]})
         self.spent += answer.price
-        record = answer.work_receipt.record
-        return Completion(answer.text, "stop", record.input_tokens, record.output_tokens)
-
-    async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[Piece]:
-        """The whole answer in one piece."""
-        found = await self.complete(body)
-        yield Piece(found.text, found.output_tokens)
-        yield Piece("", 0, "stop", found.input_tokens, found.output_tokens)
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """None."""
-        raise NotSupported("this engine gives no embeddings")
-
-    async def logprobs(self, body: Mapping[str, Any], answer: str) -> list[float]:
-        """None."""
-        raise NotSupported("this engine scores no text")
+        return answer.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ They serve, sign and enrol like everyone else; only what they answer, or how the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from weftwork.errors import NotSupported
-from weftwork.models.engine.port import Completion, Engine, EngineInfo, Piece, engine_digest, read_question
+from weftwork.models.engine.port import Engine, EngineInfo, engine_digest, read_question
+from weftwork.models.engine.text import TextEngine
 from weftwork.models.validator import Validator
 from weftwork.units import U16
 
@@ -35,48 +35,13 @@ def template_answer(body: Mapping[str, Any]) -> str:
     return '{"intent":"none"}'
 
 
-class _Rogue:
+class _Rogue(TextEngine):
     """An engine that says what :meth:`say` makes up, and claims to be another one."""
-
-    kind = "rogue"
 
     def __init__(self, claims: EngineInfo | None = None) -> None:
         """``claims``: the engine it pretends to be, digest and all."""
-        digest = engine_digest(self.kind, None, None, {"name": type(self).__name__})
-        self._info = claims or EngineInfo(self.kind, self.kind, self.kind, digest, 2048, True, frozenset())
-
-    def describe(self) -> EngineInfo:
-        """What it claims to be."""
-        return self._info
-
-    async def start(self) -> None:
-        """Nothing to make ready."""
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-    async def say(self, body: Mapping[str, Any]) -> str:
-        """The answer."""
-        raise NotImplementedError
-
-    async def complete(self, body: Mapping[str, Any]) -> Completion:
-        """The answer, with token counts that look right."""
-        text = await self.say(body)
-        return Completion(text, "stop", 1 + len(read_question(body)) // 4, 1 + len(text) // 4)
-
-    async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[Piece]:
-        """The answer in one piece."""
-        found = await self.complete(body)
-        yield Piece(found.text, found.output_tokens)
-        yield Piece("", 0, "stop", found.input_tokens, found.output_tokens)
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """None."""
-        raise NotSupported("this engine gives no embeddings")
-
-    async def logprobs(self, body: Mapping[str, Any], answer: str) -> list[float]:
-        """None."""
-        raise NotSupported("this engine scores no text")
+        digest = engine_digest("rogue", None, None, {"name": type(self).__name__})
+        super().__init__(claims or EngineInfo("rogue", "rogue", "rogue", digest, 2048, True, frozenset()))
 
 
 class LazyEngine(_Rogue):
