@@ -22,7 +22,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from intent_export import PAD, answer_ids, load_tokenizer, prompt_ids, train_tokenizer
 from intent_grammar import HELD_OUT_SEED, VERSION, encode, generate
-from intent_model import Muon, Network, Shape
+from intent_model import Block, Muon, Network, Shape
 
 SMOOTHING = 0.99
 """Decay of the running mean of the weights; the mean is what is exported."""
@@ -126,6 +126,7 @@ def main() -> None:
     )
     parser.add_argument("--question-steps", type=int, default=1000, help="steps with a loss on the question")
     parser.add_argument("--keep", type=int, default=200, help="keep a checkpoint every so many steps")
+    parser.add_argument("--compile", action="store_true", help="a third faster; needs a C++ compiler")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument(
         "--from", dest="start", type=Path, default=None, help="begin with the weights of this checkpoint"
@@ -172,6 +173,8 @@ def work(rank: int, args: argparse.Namespace) -> None:
         network.load_state_dict(torch.load(args.start)["network"])
         stream.chunk = 100_000
 
+    if args.compile:
+        Block.forward = torch.compile(Block.forward, dynamic=True)  # type: ignore[method-assign]
     weights = list(network.parameters())
     smooth = [p.detach().clone() for p in weights]
     if args.resume and state.exists() and "smooth" in saved:

@@ -17,10 +17,10 @@ MACROS = {
 }
 
 STAKE = [
-    "stake {m}", "stake {m}", "stake {m}", "put {m} [into|in] staking", "[lock|lock up] {m} [in|for|into] staking", "delegate {m}", "bond {m}", "[lock up|lock] {m} to earn [staking rewards|rewards|staking yield]", "start staking {m}", "add {m} to my stake", "increase my stake by {m}", "use {m} for staking", "commit {m} to staking", "move {m} into staking", "earn staking [rewards|yield|income] on {m}", "put {m} to work in staking", "restake {m}", "put up {m} as stake", "deposit {m} for staking", "get {m} staked", "have {m} staked", "make {m} earn staking rewards", "put {m} in the staking [pool|contract]", "send {m} to [the |]staking [pool|contract|]", "top up my stake with {m}",
+    "stake {m}", "stake {m}", "stake {m}", "put {m} [into|in] staking", "put {m} up for staking", "[lock|lock up] {m} [in|for|into] staking", "delegate {m}", "bond {m}", "[lock up|lock] {m} to earn [staking rewards|rewards|staking yield]", "start staking {m}", "add {m} to my stake", "increase my stake by {m}", "use {m} for staking", "commit {m} to staking", "move {m} into staking", "earn staking [rewards|yield|income] on {m}", "put {m} to work in staking", "restake {m}", "put up {m} as stake", "deposit {m} for staking", "get {m} staked", "have {m} staked", "make {m} earn staking rewards", "put {m} in the staking [pool|contract]", "send {m} to [the |]staking [pool|contract|]", "top up my stake with {m}",
 ]  # fmt: skip
 STAKE_FULL = ["{m} [isn't|is not|aren't|is] doing [anything|nothing], [stake it|stake them|stake it all]", "i[ want|'d like] {m} to [earn|start earning|collect] staking [rewards|yield]", "have {m} staked", "{m} [should|must|could] be staked", "let {m} earn staking [rewards|yield]", "i[ want|'d like] to be staking {m}", "i[ want|'d like| would like| need] {m} [staked|to be staked]", "stake: {m}", "{m} [should be|goes|needs to be|go] [staked|into staking]".replace("goes|", "").replace("|go]", "]"), "{m} into staking[ please|]", "staking: {m}", "{m} [is|are] just sitting there, stake it", "[need|want|gotta] [to |]stake {m}", "stake it all, {a}", "i've got {m} idle, [stake it|put it in staking|please stake it]", "{m} to stake"]  # fmt: skip
-STAKE_VENUE = [" <withv> <validator>{v}", " <withv> {v}", " with <validator>{v}", ", [use|using|validator|via|through] {v}"]  # fmt: skip
+STAKE_VENUE = [" with the validator {v}", " on the validator {v}", " <withv> <validator>{v}", " <withv> {v}", " with <validator>{v}", ", [use|using|validator|via|through] {v}"]  # fmt: skip
 FOR = [" for {d}", " for {d}", " for {d}", ", {d}", " for a [term|period] of {d}", ", lock it for {d}", ", locked for {d}", " over {d}", " and leave it [there |]for {d}", " and lock it [up |]for {d}"]
 
 UNSTAKE = [
@@ -114,6 +114,11 @@ def unstake(s: Slots) -> Line:
         verbs = [p for p in verbs if "{m0}" not in p]
     form, text = _text(s, verbs, full, 0.82, **pattern_slots)
     out = {"intent": "unstake", **obj}
+    if s.chance(0.12):
+        v, name = s.venue(w.STAKING, known=True)
+        out["venue"] = name
+        text = s.x("[take|pull|get|withdraw|remove|move|bring] {m} [out of|back from|from|off] {v}", m=m, v=v)
+        return "verb", text, _order(out, ("intent", "amount", "token", "valued_in", "venue"))
     if s.chance(0.35):
         v, name = s.venue(w.STAKING)
         out["venue"] = name
