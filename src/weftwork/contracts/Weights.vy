@@ -8,15 +8,23 @@
 """
 
 import checkpoint
+import commitment
+import reveals
 import row
 import sampler
 import seats
 
 initializes: checkpoint
+initializes: commitment
+initializes: reveals[checkpoint := checkpoint]
 initializes: sampler
 initializes: seats[checkpoint := checkpoint]
 
-exports: sampler.sampling
+exports: (
+    commitment.commitments,
+    reveals.revealed,
+    sampler.sampling,
+)
 
 
 interface Identity:
@@ -46,21 +54,10 @@ interface Subnets:
 
 MAX_UIDS: constant(uint256) = 256
 NOBODY: constant(uint256) = max_value(uint256)
-WEIGHTS_TAG: constant(bytes32) = keccak256("weft.weights.v1")
 
 subnets: public(immutable(address))
 identity: public(immutable(address))
 stakes: public(immutable(address))
-
-
-struct Commitment:
-    hash: bytes32
-    block: uint256
-
-
-# who revealed in an epoch, a bit for each uid
-revealed: public(HashMap[uint256, HashMap[uint256, uint256]])
-commitments: public(HashMap[uint256, HashMap[uint256, HashMap[uint256, Commitment]]])
 
 
 event Entered:
@@ -74,13 +71,6 @@ event Left:
     subnet: indexed(uint256)
     uid: indexed(uint256)
     epoch: uint256
-
-
-event WeightsCommitted:
-    subnet: indexed(uint256)
-    epoch: indexed(uint256)
-    uid: indexed(uint256)
-    commitment: bytes32
 
 
 event WeightsRevealed:
@@ -166,7 +156,7 @@ def drop_seat(subnet: uint256, uid: uint256):
 
 
 @external
-def commit_weights(subnet: uint256, uid: uint256, commitment: bytes32):
+def commit_weights(subnet: uint256, uid: uint256, sealed: bytes32):
     """
     @notice Seal this epoch's weights; once an epoch, before its reveals open. The wallet that commits signs closings.
     """
@@ -178,22 +168,18 @@ def commit_weights(subnet: uint256, uid: uint256, commitment: bytes32):
     self._check_seat(subnet, uid, agent, epoch)
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     assert self._stake(subnet, agent, epoch) >= rules.stake_threshold, "weights: stake is below the threshold"
-    assert commitment != empty(bytes32), "weights: commitment is empty"
-    assert self.commitments[subnet][epoch][uid].block == 0, "weights: already committed"
 
-    self.commitments[subnet][epoch][uid] = Commitment(hash=commitment, block=block.number)
+    commitment._keep(subnet, epoch, uid, sealed)
     seats._set_signer(subnet, uid, epoch, msg.sender)
-
-    log WeightsCommitted(subnet=subnet, epoch=epoch, uid=uid, commitment=commitment)
 
 
 @external
-def commit_sampling(subnet: uint256, uid: uint256, commitment: bytes32):
+def commit_sampling(subnet: uint256, uid: uint256, sealed: bytes32):
     """
     @notice Fix the key by which the caller samples receipts in the next epoch; it is shown with that epoch's weights.
     """
     agent: uint256 = self._caller_agent(subnet, uid)
-    sampler._commit(subnet, self._epoch(subnet) + 1, uid, agent, commitment)
+    sampler._commit(subnet, self._epoch(subnet) + 1, uid, agent, sealed)
 
 
 @external
@@ -215,29 +201,15 @@ def reveal_weights(
     assert not is_open, "weights: reveals are not open"
     agent: uint256 = self._caller_agent(subnet, uid)
     self._check_seat(subnet, uid, agent, epoch)
-    kept: Commitment = self.commitments[subnet][epoch][uid]
+    kept: commitment.Commitment = commitment.commitments[subnet][epoch][uid]
     assert kept.block != 0, "weights: nothing was committed"
-    assert not seats._has(self.revealed[subnet][epoch], uid), "weights: already revealed"
+    assert not seats._has(reveals.revealed[subnet][epoch], uid), "weights: already revealed"
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     self._check_weights(subnet, agent, epoch, uids, values, version, rules)
-    assert kept.hash == keccak256(
-        abi_encode(
-            WEIGHTS_TAG,
-            chain.id,
-            self,
-            subnet,
-            epoch,
-            uid,
-            keccak256(abi_encode(uids)),
-            keccak256(abi_encode(values)),
-            version,
-            sampling_key,
-            salt,
-        )
-    ), "weights: reveal differs from the commitment"
+    commitment._check(kept.hash, subnet, epoch, uid, uids, values, version, sampling_key, salt)
     sampler._check(subnet, epoch, agent, sampling_key)
 
-    self.revealed[subnet][epoch] = self.revealed[subnet][epoch] | (1 << uid)
+    reveals._mark(subnet, epoch, uid)
 
     log WeightsRevealed(
         subnet=subnet,
@@ -267,19 +239,38 @@ def held_seats(subnet: uint256) -> uint256:
     @notice The seats of the next epoch whose neuron still has stake behind it, a bit for each uid.
     """
     epoch: uint256 = self._epoch(subnet)
+    return self._held(subnet, epoch, seats._at(subnet, epoch + 1))
+
+
+@external
+@view
+def safe_seats(subnet: uint256) -> uint256:
+    """
+    @notice The seats of the next epoch that have stake and revealed in this epoch or in one of the two before: their
+            neurons are not pruned.
+    """
+    epoch: uint256 = self._epoch(subnet)
     word: uint256 = seats._at(subnet, epoch + 1)
-    held: uint256 = 0
-    for uid: uint256 in range(MAX_UIDS):
-        if seats._has(word, uid) and self._seat_stake(subnet, uid, epoch) != 0:
-            held = held | (1 << uid)
-    return held
+    shown: uint256 = reveals._recent(subnet, epoch)
+    if epoch > 1:
+        shown = shown | reveals.revealed[subnet][epoch - 2]
+    return self._held(subnet, epoch, word & shown)
+
+
+@external
+@view
+def next_judged(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice The first epoch from `epoch` on in which a seat may be active; the largest number if there is none.
+    """
+    return reveals._next_judged(subnet, epoch)
 
 
 @external
 @view
 def active_at(subnet: uint256, epoch: uint256) -> uint256:
     """
-    @notice The seats that did not miss both this epoch's reveal and the one before, a bit for each uid.
+    @notice The seats that revealed in this epoch or in the one before, a bit for each uid.
     """
     return self._active_at(subnet, epoch)
 
@@ -303,8 +294,11 @@ def total_stake(subnet: uint256, epoch: uint256) -> uint256:
     """
     @notice All stake that votes on the closing of `epoch`.
     """
-    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     active: uint256 = self._active_at(subnet, epoch)
+    if active == 0:
+        return 0
+
+    rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
     total: uint256 = 0
     for uid: uint256 in range(MAX_UIDS):
         if seats._has(active, uid):
@@ -373,12 +367,17 @@ def _seat_stake(subnet: uint256, uid: uint256, epoch: uint256) -> uint256:
 @internal
 @view
 def _active_at(subnet: uint256, epoch: uint256) -> uint256:
-    word: uint256 = seats._at(subnet, epoch)
-    if epoch == 0:
-        return word
+    return seats._at(subnet, epoch) & reveals._recent(subnet, epoch)
 
-    before: uint256 = seats._at(subnet, epoch - 1)
-    return word & (self.revealed[subnet][epoch] | self.revealed[subnet][epoch - 1] | ~before)
+
+@internal
+@view
+def _held(subnet: uint256, epoch: uint256, word: uint256) -> uint256:
+    held: uint256 = 0
+    for uid: uint256 in range(MAX_UIDS):
+        if seats._has(word, uid) and self._seat_stake(subnet, uid, epoch) != 0:
+            held = held | (1 << uid)
+    return held
 
 
 @internal

@@ -7,7 +7,7 @@
 
 
 interface Weights:
-    def held_seats(subnet: uint256) -> uint256: view
+    def safe_seats(subnet: uint256) -> uint256: view
     def drop_seat(subnet: uint256, uid: uint256): nonpayable
 
 
@@ -136,14 +136,14 @@ def _note_pay(subnet: uint256, agent: uint256, epoch: uint256, amount: uint256):
 @view
 def _victim(subnet: uint256, epoch: uint256, immunity: uint256, weights: address) -> uint256:
     """
-    @dev A free uid, else the one paid least (ties: oldest, then lowest uid). Validators with a seat are safe; new
+    @dev A free uid, else the one paid least (ties: oldest, then lowest uid). Validators that reveal are safe; new
          neurons are, unless at most MIN_NON_IMMUNE others could go.
     """
     found: uint256[2] = [NOBODY, NOBODY]
     paid: uint256[2] = [0, 0]
     born: uint256[2] = [0, 0]
     settled: uint256 = 0
-    safe: uint256 = staticcall Weights(weights).held_seats(subnet)
+    safe: uint256 = staticcall Weights(weights).safe_seats(subnet)
     for uid: uint256 in range(self.neuron_count[subnet], bound=MAX_UIDS):
         here: Neuron = self.neuron[subnet][uid]
         if here.free:

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def active_validators(permitted: int, permitted_before: int, revealed: int, revealed_before: int) -> int:
-    """Permitted validators that did not miss both this epoch's reveal and the one before.
+def active_validators(permitted: int, revealed: int, revealed_before: int) -> int:
+    """Permitted validators that revealed in this epoch or in the one before.
 
-    ``permitted & (revealed | revealed_before | ~permitted_before)``: who entered with this epoch has missed
-    one at most; a good reveal makes active again.
+    ``permitted & (revealed | revealed_before)``: a newcomer is active from its first reveal on, who missed
+    two in a row is inactive until the next. So leaving and entering again saves nobody a reveal.
     """
-    return permitted & (revealed | revealed_before | ~permitted_before)
+    return permitted & (revealed | revealed_before)
+
+
+def safe_validators(seated: int, revealed: int, revealed_before: int, revealed_earlier: int) -> int:
+    """Validators that are not pruned: seated in the next epoch, with a reveal in this one or the two before."""
+    return seated & (revealed | revealed_before | revealed_earlier)
 
 
 def voting_stake(active: int, stakes: Mapping[int, int], threshold: int) -> dict[int, int]:

@@ -115,6 +115,7 @@ def test_exactly_half_is_refused_before_and_after_the_window():
     alice, bob = world.join("alice", 50 * WAD), world.join("bob", 50 * WAD)
     world.enter(alice, bob)
     epoch = world.next_epoch()
+    world.judge([(alice, {0: 1}), (bob, {0: 1})])
     world.next_epoch()
     world.seal(epoch)
     closing = world.closing(epoch, [])

@@ -80,6 +80,7 @@ def test_who_owns_a_whole_subnet_and_pays_himself_loses_money(washed):
     owner = world.join("owner", 100 * WAD)
     world.enter(owner)
     epoch = world.next_epoch()
+    world.judge([(owner, {0: 1})])
     account = world.fund(owner.account, washed * WAD)
 
     def wealth():

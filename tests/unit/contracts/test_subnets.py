@@ -248,7 +248,7 @@ def seat(uid: uint256, seated: bool):
         self.seats = self.seats | (1 << uid)
 @external
 @view
-def held_seats(subnet: uint256) -> uint256:
+def safe_seats(subnet: uint256) -> uint256:
     return self.seats
 @external
 def drop_seat(subnet: uint256, uid: uint256):
@@ -283,6 +283,7 @@ def test_full_subnet_fits_into_a_block():
     epoch = world.next_epoch()
     world.join("late")
     gas["register"] = world.vm.gas_used
+    world.judge([(judge, {70: 1}) for judge in people[:64]])
     world.next_epoch()
     world.seal(epoch)
     gas["seal"] = world.vm.gas_used

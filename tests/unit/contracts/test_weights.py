@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weftwork.spec.commit import commit_sampling, commit_weights
-from weftwork.spec.quorum import active_validators
+from weftwork.spec.merkle import Claim, ClaimKind
+from weftwork.spec.quorum import active_validators, safe_validators
 from weftwork.spec.subnet import SUBNET_PRESETS
 
 
@@ -227,15 +228,51 @@ def test_validator_is_inactive_after_two_missed_reveals_and_back_with_the_next(w
         seen.append(bool(world.weights.active_at(world.subnet, world.epoch) & one))
         world.next_epoch()
     assert seen == [True, True, False, True, True]
-    assert world.weights.total_stake(world.subnet, world.now) == 100 * WAD
+    assert world.weights.next_judged(world.subnet, world.now + 2) == world.now + 3
+    assert world.weights.total_stake(world.subnet, world.now) == 60 * WAD
     assert world.weights.total_stake(world.subnet, world.now + 2) == 0
+
+
+def test_newcomer_votes_from_its_first_reveal_on(world):
+    seal(world, world.bob, [2, 3], [30, 40])
+    world.open_reveals()
+    assert world.weights.total_stake(world.subnet, world.now) == 0
+    show(world, world.bob, [2, 3], [30, 40])
+    assert world.weights.total_stake(world.subnet, world.now) == 40 * WAD
+
+
+def test_validator_that_leaves_and_enters_in_turn_without_a_reveal_never_votes(world):
+    for _ in range(3):
+        world.weights.leave(world.subnet, world.bob.uid, sender=world.bob.account)
+        epoch = world.next_epoch()
+        world.enter(world.bob)
+        assert world.weights.total_stake(world.subnet, epoch) == 0
+        epoch = world.next_epoch()
+        assert world.weights.total_stake(world.subnet, epoch) == 0
+
+
+def test_squatter_on_an_idle_seat_is_pruned_and_the_paid_miner_stays():
+    world = World(SUBNET_PRESETS["local"].replace(max_uids=3))
+    judge, squatter = world.join("judge", 10 * WAD), world.join("squatter", 10**15)
+    miner = world.join("miner")
+    world.enter(judge, squatter)
+    world.next_epoch()
+    for _ in range(3):
+        world.judge([(judge, {miner.uid: 1})])
+        epoch = world.epoch
+        world.next_epoch()
+        world.seal(epoch)
+        claims = [Claim(0, ClaimKind.PAY, miner.agent, miner.address, WAD)]
+        world.close(world.closing(epoch, claims), judge)
+        world.claim(epoch, claims, 0)
+    assert world.join("newcomer").uid == squatter.uid
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=4))
 def test_contract_and_spec_agree_on_who_is_active(judged, history):
     world = judged
     point = world.vm.snapshot()
-    before_seats, before_shown = 0, 0
+    before_shown, earlier = 0, 0
     for alice_reveals, bob_reveals in history:
         for actor, reveals in ((world.alice, alice_reveals), (world.bob, bob_reveals)):
             if reveals:
@@ -246,9 +283,14 @@ def test_contract_and_spec_agree_on_who_is_active(judged, history):
                 show(world, actor, [2, 3], [30, 40])
         shown = alice_reveals * 1 + bob_reveals * 2
         assert world.weights.active_at(world.subnet, world.epoch) == active_validators(
-            0b11, before_seats, shown, before_shown
+            0b11, shown, before_shown
         )
-        before_seats, before_shown = 0b11, shown
+
+        assert (world.weights.next_judged(world.subnet, world.epoch) == world.epoch) == bool(
+            shown | before_shown
+        )
+        assert world.weights.safe_seats(world.subnet) == safe_validators(0b11, shown, before_shown, earlier)
+        before_shown, earlier = shown, before_shown
         world.next_epoch()
     world.vm.restore(point)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weftwork.spec.commit import commit_weights
-from weftwork.spec.quorum import accepts_closing, active_validators, may_skip, voting_stake
+from weftwork.spec.quorum import accepts_closing, active_validators, may_skip, safe_validators, voting_stake
 
 
 def test_exactly_half_is_refused_before_and_after_the_window():
@@ -37,11 +37,17 @@ def test_nobody_closes_an_epoch_without_stake_and_anyone_skips_it():
 
 def test_validator_is_inactive_after_two_misses_until_its_next_reveal():
     one = 1 << 3
-    assert active_validators(one, 0, 0, 0) == one, "it entered with this epoch"
-    assert active_validators(one, one, 0, one) == one, "one miss"
-    assert active_validators(one, one, 0, 0) == 0, "two misses"
-    assert active_validators(one, one, one, 0) == one, "back again"
-    assert active_validators(0, one, one, one) == 0, "it left"
+    assert active_validators(one, 0, 0) == 0, "it has never revealed, or missed twice"
+    assert active_validators(one, 0, one) == one, "one miss"
+    assert active_validators(one, one, 0) == one, "back again"
+    assert active_validators(0, one, one) == 0, "it left"
+
+
+def test_validator_that_misses_three_reveals_is_pruned_like_any_other():
+    one = 1 << 3
+    assert safe_validators(one, 0, 0, one) == one
+    assert safe_validators(one, 0, 0, 0) == 0
+    assert safe_validators(0, one, one, one) == 0, "it gave up its seat"
 
 
 def test_stake_below_the_threshold_does_not_vote():
