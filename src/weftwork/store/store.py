@@ -45,11 +45,11 @@ class Store:
         self._lock = threading.RLock()
         self._pending: dict[Digest, Item] = {}
         self._contents: dict[Digest, tuple[bytes, bytes]] = {}
-        self._state: dict[str, Any] = {}
+        self._state: dict[str, str] = {}
         self._link = open_file(self.path)
         self._reader = self._link if self.path is None else connect_file(self.path)
         for key, text in self._rows("SELECT key, value FROM state"):
-            self._state[key] = from_json(text)
+            self._state[key] = text
         self._writer = Writer(
             self._link, self._lock if self.path is None else nullcontext(), linger, self._forget
         )
@@ -94,11 +94,12 @@ class Store:
         """Queues a small JSON value of the role, in one order with the records; the last value wins."""
         try:
             text = to_json(value, inf_nan_mode="constants")
-            plain = from_json(text, allow_inf_nan=False)
+            if b"NaN" in text or b"Infinity" in text:
+                from_json(text, allow_inf_nan=False)
         except (PydanticSerializationError, ValueError) as error:
             raise BadInput(f"the state {key!r} is not plain JSON", value=key) from error
-        self._state[key] = plain
-        self._writer.put(("state", key, text.decode()))
+        held = self._state[key] = text.decode()
+        self._writer.put(("state", key, held))
 
     def flush(self) -> None:
         """Returns once everything queued before is on disk; :class:`StoreError` if the disk refuses."""
@@ -235,11 +236,13 @@ class Store:
 
     def state(self, key: str, default: Any = None) -> Any:
         """The role's value under ``key``, as last set; ``default`` if it was never set."""
-        return self._state.get(key, default)
+        held = self._state.get(key)
+        return default if held is None else from_json(held)
 
     def states(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """All ``(key, value)`` of the role's state whose key starts with ``prefix``, by key."""
-        yield from sorted(pair for pair in self._state.items() if pair[0].startswith(prefix))
+        for key in sorted(key for key in self._state if key.startswith(prefix)):
+            yield key, from_json(self._state[key])
 
 
 def _decode(row: tuple[bytes, str, bytes | None]) -> Item:

@@ -37,7 +37,7 @@ class Patience:
     reveal: float = 10.0
     settle: float = 5.0
     idle: float = 1.0
-    voucher: float = 0.05
+    voucher: float = 0.01
     max_bytes: int = 16 * 1024 * 1024
 
 
