@@ -42,6 +42,7 @@ class LazyGroup(TyperGroup):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"weftwork.cli.{name}")
+        module.app.rich_markup_mode = None  # plain help, in pipes and terminals alike
         command = typer.main.get_command(module.app)
         command.name = name
         return command

@@ -109,10 +109,8 @@ def stay_up(plan: Plan, as_json: bool, *, log: str = "warning", name: str | None
         home = _read_again(home)
     else:
         home = joined_home(name or "-".join(plan.roles), exact=name is not None)
-    try:
-        _run(home, plan, (lambda text: None) if as_json else say, as_json, log)
-    finally:
-        home.release()
+    # The home is held until this process has ended, so that nobody starts beside what is still ending.
+    _run(home, plan, (lambda text: None) if as_json else say, as_json, log)
 
 
 def _read_again(home: Home) -> Home:

@@ -154,7 +154,7 @@ def error_of(error: Any) -> RpcError:
         return NonceTooLow(message)
     if "insufficient funds" in lower:
         return InsufficientFunds(message)
-    if code == -32000 and any(
+    if code in (-32000, -32003) and any(  # EIP-1474's "transaction rejected" is the second
         word in lower for word in ("transaction", "gas", "fee", "underpriced", "known")
     ):
         rejected = TransactionRejected(message)

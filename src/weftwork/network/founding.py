@@ -76,7 +76,9 @@ class LedgerProcess:
             self.process.kill()
             self.process.wait()
             error = told.get("error") or {}
-            why = error.get("message", f"it did not come up within {timeout:g} s" if not ready else "it ended")
+            why = error.get(
+                "message", f"it did not come up within {timeout:g} s" if not ready else "it ended"
+            )
             raise LedgerUnavailable(
                 f"the ledger process failed: {why}", value=str(self.path), hint=error.get("hint")
             )
@@ -146,8 +148,11 @@ def _finish_network(
         with contextlib.suppress(Reverted):  # by another's leave
             contracts.at(ledger, "token").send(founder, "set_minter", contracts.epochs, True)
     if contracts.at(ledger, "subnets").call("count") == 0:
-        with contextlib.suppress(Reverted):
+        try:
             open_subnet(ledger, contracts, founder, SUBNET_PRESETS[preset], **options)
+        except Reverted:
+            if contracts.at(ledger, "subnets").call("count") == 0:
+                raise
     if not _is_whole(ledger, contracts):
         raise NetworkNotFound(
             f"the network at {contracts.epochs} was left half raised by another",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from weftwork.network.role import GatewayRole, Site
 
 REDEEM = WAD // 1000
-"""Vouchers worth less than this, in wad, are not redeemed when a miner stops."""
+"""Vouchers worth less than this, in wad, are not redeemed when a miner stops, where gas costs something."""
 
 
 def open_named_engine(spec: str) -> Engine:
@@ -160,8 +160,7 @@ class LocalNetwork:
             return open_network(
                 self.ledger, self._founder, tempo=plan.tempo, commit_blocks=plan.commit_blocks
             )
-        patience = plan.patience if self._founder is None else min(plan.patience, 30.0)
-        return wait_for_network(self.ledger, patience, self.say)
+        return wait_for_network(self.ledger, plan.patience, self.say)
 
     async def _start_roles(self) -> None:
         plan = self.plan
@@ -228,7 +227,7 @@ class LocalNetwork:
             engine,
             plan.subnet,
             model=plan.model or engine.describe().model,
-            redeem=REDEEM,
+            redeem=1 if plan.local else REDEEM,
             name=name,
             **self._place(name, own=plan.is_alone("miner")),
         )
