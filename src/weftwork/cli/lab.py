@@ -117,3 +117,78 @@ def copier(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         right=(2,),
     )
     print_next("weft lab guarantee")
+
+
+@app.command()
+def bme(
+    scenario: Annotated[Path, typer.Argument(help="A scenario in TOML (docs/bme.md).")],
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write table.csv, study.json and chart.svg into this folder.")
+    ] = None,
+) -> None:
+    """Run years of burn and mint under assumed demand: supply, price, income of nodes, equilibrium."""
+    from weftwork.errors import BadScenario
+    from weftwork.lab.bme import run_scenario, write_study
+    from weftwork.lab.bme_scenario import read_scenario
+
+    with reporting(json_):
+        study = run_scenario(read_scenario(scenario))
+        try:
+            files = write_study(study, out) if out else []
+        except OSError as error:
+            raise BadScenario(
+                f"cannot write to {out}: {error.strerror}",
+                value=str(out),
+                hint="name another folder for --out",
+            ) from error
+        if json_:
+            print_json(study.to_json() | {"files": [str(path) for path in files]})
+            return
+        print_bme(study)
+        for path in files:
+            print(path)
+        print_next(f"weft lab bme {scenario} --out DIR" if not files else f"open {files[-1]}")
+
+
+def print_bme(study: Any) -> None:
+    """A study as a table by year, sparklines, and its equilibrium."""
+    from weftwork.lab.bme import show
+    from weftwork.lab.chart import short, spark
+
+    years = study.by_year()
+    wads = ("supply", "demand", "burnt", "minted", "price", "balance_price", "node_income")
+    print_table(
+        ("year", "supply", "dollars", "burnt", "minted", "price", "balance at", "nodes", "income", "return"),
+        [
+            (
+                row.year,
+                *(short(getattr(row, name) / 10**18) for name in wads[:6]),
+                f"{row.nodes:,}",
+                short(row.node_income / 10**18),
+                f"{row.job_return / 10_000:.2f}",
+            )
+            for row in years
+        ],
+        right=range(10),
+    )
+    print()
+    for name in ("supply", "burnt", "minted", "price", "node_income"):
+        print(f"{name.replace('_', ' '):12} {spark([getattr(row, name) for row in years])}")
+    found = study.find_equilibrium()
+    year = found["supply_year"]
+    print(
+        f"\nsupply: {f'stops growing in year {year}' if year else 'still grows at the end'}, "
+        f"at most {show(found['peak_supply'], 0)}, {show(found['end_supply'], 0)} at the end"
+    )
+    year = found["nodes_year"]
+    print(
+        f"nodes: {found['end_nodes']:,} at the end; income "
+        + (f"meets cost from year {year} on" if year else "does not settle at cost")
+    )
+    if found["farming_years"]:
+        print(
+            "warning: in the years "
+            + ", ".join(str(one) for one in found["farming_years"])
+            + " a dollar burnt for one's own node returned a dollar or more"
+        )

@@ -11,6 +11,7 @@
     │   ├── BadJson                a body is not the JSON that was expected
     │   ├── BadHttp                a request breaks HTTP's own rules
     │   ├── BadParameter           one field of an API call is missing, unknown or wrong
+    │   ├── BadScenario            a scenario of the lab is malformed
     │   └── BadCase                a conformance file is malformed at a named place
     ├── Refused                    understood, and not done
     │   ├── Unpaid                 the work is not covered by a voucher: Overdrawn
@@ -73,6 +74,7 @@ from weftwork.errors.input import BadIntent as BadIntent
 from weftwork.errors.input import BadJson as BadJson
 from weftwork.errors.input import BadParameter as BadParameter
 from weftwork.errors.input import BadRecord as BadRecord
+from weftwork.errors.input import BadScenario as BadScenario
 from weftwork.errors.input import BadSignature as BadSignature
 from weftwork.errors.input import BadUnit as BadUnit
 from weftwork.errors.ledger import ArtifactMissing as ArtifactMissing

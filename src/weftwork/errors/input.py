@@ -39,6 +39,13 @@ class BadCase(BadInput):
     hint = "the format weft-yuma/1 is described in docs/yuma.md"
 
 
+class BadScenario(BadInput):
+    """A scenario of the lab is malformed; the sentence names the field."""
+
+    code = "input.scenario"
+    hint = "the fields of a scenario are described in docs/bme.md"
+
+
 class BadParameter(BadInput):
     """One field of an API call is missing, unknown or wrong; ``param`` names it as the caller wrote it."""
 

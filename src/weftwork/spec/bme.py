@@ -76,8 +76,9 @@ class Schedule:
     def year_emission(self, year: int, scheduled: int) -> int:
         """What year ``year`` (from 0) mints, after ``scheduled`` in the years before it; rounded down.
 
-        ``supply launch[year] / 10000``, and then ``(supply - scheduled) (1000 - damping) / 1000``: a geometric series with ratio ``damping`` whose sum is what the launch left, so the supply is never
-        passed. The start of that series is not published; this one is the series that ends at the supply.
+        ``supply launch[year] / 10000``, and then ``(supply - scheduled) (1000 - damping) / 1000``: a
+        geometric series with ratio ``damping`` whose sum is what the launch left, so the supply is never
+        passed. Where that series starts is not published; this one is the series that ends at the supply.
         """
         left = self.supply - scheduled
         if year < len(self.launch):

@@ -112,8 +112,8 @@ PRESETS: Final[dict[str, Preset]] = {
         Rules(_SCHEDULE, _LATER, rebate_bps=2_500, job_cap=15_000 * WAD, availability_cap=2_800 * WAD)
     ),
 }
-"""``render-year-1``: RNP-006 (half for the network: nodes half of it, liquidity and artists the rest, by month)
-with RNP-013's 25,000 a month for availability. ``render-year-2``: RNP-018, 20.7 K a week for nodes, which we
-split as in year 3. ``render-year-3``: RNP-022, 15 K a week for jobs and 2.8 K for availability. Rebates started
-at 100 % and were to taper; the steps of 50 % and 25 % are ours. All have one schedule: 8.5 %, 5.5 % and 5.5 % of
-107,374,182 in the first three years."""
+"""``render-year-1``: RNP-006 (half for the network: nodes half of it, liquidity and artists the rest, by
+month) with RNP-013's 25,000 a month for availability. ``render-year-2``: RNP-018, 20.7 K a week for nodes,
+which we split as in year 3. ``render-year-3``: RNP-022, 15 K a week for jobs and 2.8 K for availability.
+Rebates started at 100 % and were to taper; the steps of 50 % and 25 % are ours. All have one schedule: 8.5 %,
+5.5 % and 5.5 % of 107,374,182 in the first three years."""
