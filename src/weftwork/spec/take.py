@@ -3,7 +3,7 @@
 The rates of upstream differ by year (10 % and 20 % in its first paper on this, 4 % and 20 % in AEP-23, none
 since AEP-76), so they are a table with presets. Charged when a provider withdraws, at the rate of the day its
 lease began. Rounding: a fee is rounded down, so the rest of a unit is the provider's; of the fee's parts two
-are rounded down and the community pool has the rest. Mirrored by ``take.vy``.
+are rounded down and the community pool has the rest. Mirrored by ``fee.vy``.
 """
 
 from __future__ import annotations
