@@ -16,6 +16,33 @@ MACROS = {
     "hey": "[hey|hi|hello|yo|ok|okay|so|alright|right|well|hey there|hi there|good morning|listen|um|uh|oh|hmm|weft|dear wallet|hey wallet|hi wallet|ok wallet|assistant|hey assistant|buddy|friend|dude|bro|now|quick one|quickly|hello there|and|first|for me]",
 }
 
+CONTEXT = (
+    "[my|the|our|his|her] [boss|car|dog|cat|landlord|roof|laptop|team|neighbour|sister|brother|bank|broker|phone|fridge|train|kid|wife|"
+    "husband|mother|friend|client|accountant|doctor|teacher|coach|bike|house|garden|portfolio|wallet|rent|invoice|bonus|paycheck|salary] "
+    "[is late|broke down|came in|came through|called|is due|is here|needs it|is waiting|is angry|is happy|just arrived|got sick|told me so|"
+    "looks good|looks bad|needs fixing|needs help|is getting old|is asking again|is on my back|won't wait|was right|is leaving|was great|"
+    "paid me|cheered me up|went up|went down|is looking thin|got hacked|moved out|is visiting|wants it done]"
+)
+MOOD = (
+    "[i'm|i am|we're|we are] [so |very |a bit |really |kind of |]"
+    "[tired|late|busy|broke|rich|happy|worried|nervous|confident|done waiting|short on time|in a rush|feeling good|feeling lucky|fed up|bored|"
+    "excited|cautious|greedy|travelling|at work|on the road|sure about this|not patient|old fashioned|in the mood]"
+)
+WORLD = (
+    "[the market|the weather|this week|today|the chart|the news|inflation|the economy|christmas|the weekend|summer|tax season|the deadline] "
+    "[is crazy|is nice|is here|is coming|looks awful|looks great|is turning|scares me|is killing me|was long|is near|is around the corner|"
+    "makes me nervous|is what it is]"
+)
+TAIL = (
+    "[|,|,|.|.| -] [the price is whatever it is|make it so|you legend|the sooner the better|whatever it takes|trust me|"
+    "that's an order|be quick about it|no drama|no tricks|easy as that|simple as that|full send|let's roll|let's ride|here we go|wish me luck|"
+    "fingers crossed|i dare you|not a moment later|before lunch|before i change my mind|if you would|if you'd be so kind|"
+    "when you're ready|at your convenience|like a good bot|as discussed|as per usual|the usual way|nothing fancy|the cheap way|do your thing|"
+    "work your magic|over and out|roger|capisce|comprende|amen|bless|hurry up|come on|go go go|now or never|life is short|"
+    "i can't be bothered to do it myself|and we're done|then we're even|then we're square|i'll check later|i'll be back|see you|"
+    "no more no less|not more|not less|to the cent|down to the last cent|i know what i'm doing|it's fine|it's all good]"
+)
+FILLERS = ["just", "like", "actually", "basically", "um", "uh", "really", "please", "kindly", "simply", "you know", "also", "then", "quickly", "sort of", "kind of", "well", "finally", "again", "only", "now", "indeed", "right"]
 BEFORE = [
     "<please> {c}", "<please> {c}", "<please> {c}", "<please>, {c}", "can you {c}", "can you <please> {c}", "could you {c}", "could you <please> {c}", "would you {c}", "will you {c}", "can u {c}", "could we {c}", "can we {c}", "can i {c}", "could i {c}", "may i {c}", "i want to {c}", "i want to {c}", "i'd like to {c}", "i'd like to {c}", "i would like to {c}", "i wanna {c}", "wanna {c}", "i need to {c}", "i need to {c}", "need to {c}", "want to {c}", "i have to {c}", "gotta {c}", "i gotta {c}", "i must {c}", "let's {c}", "lets {c}", "let me {c}", "let us {c}", "go ahead and {c}", "just {c}", "now {c}", "i'm looking to {c}", "looking to {c}", "i'd love to {c}", "i wish to {c}",
     "help me {c}", "help me to {c}", "i need you to {c}", "i want you to {c}", "i'd like you to {c}", "would you mind {g}", "do you mind {g}", "i feel like {g}", "i am ready to {c}", "i'm ready to {c}", "ready to {c}", "time to {c}", "it's time to {c}", "it is time to {c}", "i've decided to {c}", "i decided to {c}", "we need to {c}", "we should {c}", "we want to {c}", "quickly {c}", "try to {c}", "make sure to {c}", "be sure to {c}", "my plan is to {c}", "the plan: {c}", "i'm going to {c}", "i am going to {c}", "gonna {c}", "i'm gonna {c}", "i'll {c}", "i will {c}", "im trying to {c}", "i'm trying to {c}", "please help me {c}", "i'd appreciate it if you could {c}", "it would be great if you could {c}", "be so kind as to {c}", "would you be so kind as to {c}", "would it be possible to {c}", "is it possible for you to {c}", "i hereby ask you to {c}", "your job: {c}", "task: {c}", "request: {c}", "todo: {c}", "do me a favor and {c}", "do me a favour and {c}", "please go ahead and {c}", "i think it's time to {c}", "i think i'll {c}", "i think i will {c}", "any chance you could {c}", "mind {g} for me", "how about you {c}", "why don't you {c}", "you should {c}", "get on with it and {c}", "you can {c}", "you may {c}", "start by {g}", "proceed to {c}", "instruction: {c}", "i'd be grateful if you would {c}", "i require you to {c}", "i'm asking you to {c}", "i'm hoping to {c}", "hoping to {c}", "trying to {c}", "i say we {c}", "let's go ahead and {c}", "the thing i want is to {c}", "all i want is to {c}", "what i want is to {c}", "what i need is to {c}", "i was hoping you could {c}", "i was hoping to {c}", "my intention is to {c}", "would you be able to {c}", "are you able to {c}", "is there a way you could {c}", "is there any way you can {c}", "it'd be nice if you could {c}", "you need to {c}", "i'd rather {c}", "i figure i'll {c}", "here's what i want: {c}", "next step: {c}", "i could use your help to {c}", "someone please {c}", "could somebody {c}", "could someone {c}", "can someone {c}", "pretty please {c}", "hurry and {c}", "let's just {c}", "i kindly ask you to {c}", "be a dear and {c}", "be a legend and {c}", "as a next step {c}", "i would appreciate {g}", "i'd appreciate you {g}", "i want to start {g}", "i need to get on with {g}", "please take care of {g}", "take care of {g}", "see about {g}", "get started on {g}", "it is my wish to {c}", "we'd like to {c}", "we would like to {c}", "the team wants to {c}", "my wife and i want to {c}", "i finally want to {c}", "i really want to {c}", "i really need to {c}", "i simply want to {c}", "i only want to {c}", "i just want to {c}", "i just need to {c}", "what i'd like is to {c}", "what i'd love is to {c}", "i'm all set to {c}", "it would help if you could {c}", "{c}",
@@ -69,8 +96,13 @@ def wrap(s: Slots, form: str, text: str) -> str:
         text = f"{front}{s.rng.choice([', ', ', ', ' '])}{text}"
     if s.chance(0.1):
         text = s.x(s.rng.choice(PREAMBLE)) + " " + text
+    elif s.chance(0.07):
+        said = s.x(s.rng.choice([CONTEXT, CONTEXT, MOOD, WORLD]))
+        text = said + s.rng.choice([". ", ". ", ", so ", " so ", ", ", " and ", "! ", "; ", " - ", "... "]) + text
     if s.chance(0.13):
         text += s.rng.choice(AFTER)
+    elif s.chance(0.06):
+        text += s.x(TAIL) if s.chance(0.6) else s.rng.choice([", ", ". ", " because ", " since ", " - ", " as "]) + s.x(s.rng.choice([CONTEXT, MOOD, WORLD]))
     return text
 
 
@@ -83,6 +115,8 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
     if s.chance(0.04):
         old, new = rng.choice(_SHORT)
         text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
+    if s.chance(0.07):
+        text = _each_free(text, lambda p: re.sub(r" (?=[a-z])", lambda _: f" {rng.choice(FILLERS)} ", p, count=1) if s.chance(0.4) else p)
     rate = 0.0 if s.chance(0.91) else rng.choice([0.04, 0.08, 0.12])
     if rate:
 

@@ -26,7 +26,7 @@ MACROS = {
 SLIP_END = [
     "with [a |][max|maximum|max.|] slippage [of |at |set to |]{p}", "with {p} slippage", "with [at most|no more than|less than|under|up to|max|a max of|maximum|] {p} slippage", ", no more than {p} slippage", ", max slippage {p}", ", slippage {p}", ", slippage [max|under|below|at most|no more than|capped at|tolerance|limit] {p}", ", {p} slippage [max|tops|tolerance|at most|]",
     "at {p} slippage", "[and |]keep [the |]slippage [under|below|within|at or below|to|beneath] {p}", ", don't [let|allow] [the |]slippage [exceed|go over|go above|to go past] {p}".replace("[let|allow]", "let"), "slippage tolerance {p}", "with a slippage [tolerance|limit|cap] of {p}", "[and |]tolerate [up to |at most |]{p} slippage", ", i [can|could|will] [accept|live with|tolerate|take|stomach] [up to |at most |no more than ]{p} [of |]slippage",
-    "without losing more than {p} [to|on|in] slippage", ", slip no more than {p}", ", max {p} slip", "and cap [the |]slippage at {p}", ", limit slippage to {p}", ", allow [for |up to |at most |]{p} slippage", ", [i'm ok with|i'm fine with|okay with|fine with] {p} slippage", ", as long as [the |]slippage [stays|is|remains] [under|below|within] {p}", ", only if [the |]slippage is [under|below|less than] {p}", "[using|setting] {p} slippage", ", slippage should [not exceed|stay under|be at most|be no more than] {p}",
+    "without losing more than {p} [to|on|in] slippage", ", don't [let me|make me] lose more than {p} [to|on|in] slippage", "but [don't let me lose|i won't lose|no losing] more than {p} [to|on|in] slippage", ", tolerance {p}", ", {p} tolerance", ", slip no more than {p}", ", max {p} slip", "and cap [the |]slippage at {p}", ", limit slippage to {p}", ", allow [for |up to |at most |]{p} slippage", ", [i'm ok with|i'm fine with|okay with|fine with] {p} slippage", ", as long as [the |]slippage [stays|is|remains] [under|below|within] {p}", ", only if [the |]slippage is [under|below|less than] {p}", "[using|setting] {p} slippage", ", slippage should [not exceed|stay under|be at most|be no more than] {p}",
     ". [slippage|max slippage|slippage tolerance|slippage cap|slippage limit][:| is|] {p}", ". keep slippage under {p}[ please|]", ". slippage no [more|higher|greater] than {p}", ", and no worse than {p} slippage", "- {p} slippage max", "({p} slippage)", "(max slippage {p})", "(slippage {p})", ", price impact under {p}".replace("price impact", "slippage"), "with slippage no [more|higher] than {p}", ", not more than {p} [slippage|slip]", ", {p} max slippage", ", accept {p} slippage", ", slippage not to exceed {p}", ", slippage ≤ {p}", ", slippage <= {p}",
 ]  # fmt: skip
 SLIP_FRONT = ["with [max |at most |no more than |a maximum of |]{p} slippage", "keeping slippage [under|below|at] {p}", "at {p} [max |]slippage", "with slippage [capped at|limited to|under|below|set to] {p}", "max slippage {p}", "slippage {p}", "allowing {p} slippage", "with a slippage tolerance of {p}", "without going over {p} slippage"]  # fmt: skip
@@ -39,13 +39,13 @@ SWAP_VERB = [
 ]  # fmt: skip
 SWAP_FULL = [
     "{m} to {b}[ please|]", "{m} for {b}[ please|]", "{m} into {b}[ please|]", "{m} -> {b}", "{m} => {b}", "{m} {b} swap", "i have {m}, [make it|turn it into|i'd like it in|swap it for|convert it to|change it to|i want it in] {b}", "i[ have|'ve got] {m} [and|but] [want|need|would rather have|'d rather hold] {b}[, swap it|, please swap|. swap it|. please convert|, make the trade]", "[swap|trade|exchange|convert]: {m} [to|for|into|->] {b}", "{m} [should|needs to|has to|must] become {b}", "i[ want|'d like|'d love| need] {b} for {m}", "i[ want|'d like| need] {m} [in|as|converted to|swapped for|exchanged for|turned into|changed to] {b}",
-    "i[ want|'d like| need] {m} [swapped|traded|converted|exchanged|changed|turned|moved] [for|to|into] {b}", "have {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "get {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "i've got {m}[.|,|;] [i want|i'd like|give me|get me|make it] {b}[ instead|]", "i['m| am] [sick|tired] of {m}, [give me|get me|swap it for|make it|turn it into] {b}", "i[ want| need|'d like] some {b}, [use|spend|put|pay with|take] {m}[ on it| for it|]", "{m} [out|goes out], {b} [in|comes in]", "sell: {m}. buy: {b}", "[less|trade] {m}, more {b}".replace("[less|trade] {m}, more {b}", "out with {m}, in with {b}"), "{m} [is|are] no use to me, [get|give] me {b} [instead|for it]", "i['d| would] rather [have|hold] {b} than {m}[, swap it|, make the switch|, please convert|. trade them]", "from {m} to {b}[ please|]", "[sell|take] {m}. [buy|get] {b} [with it|with the proceeds|instead]", "{b} please, [for|using|paying with|with] {m}", "here's {m}, [buy|get] [me |]{b}", "[let's|let us] [trade|swap|turn] {m} [for|into] {b}", "{m}, swap [it |them |]to {b}", "{m} -> {b} [swap|trade|please|now]", "a swap of {m} [to|for|into] {b}", "[need|want|gotta] [to |]swap {m} [to|for] {b}", "for {m}, [buy|get] [me |]{b}", "with {m} [buy|get|purchase|pick up] [me |some |]{b}", "using {m}[,|] [buy|get] [me |]{b}",
+    "i[ want|'d like| need] {m} [swapped|traded|converted|exchanged|changed|turned|moved] [for|to|into] {b}", "have {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "get {m} [swapped|traded|converted|exchanged] [for|to|into] {b}", "i've got {m}[.|,|;] [i want|i'd like|give me|get me|make it] {b}[ instead|]", "i['m| am] [sick|tired] of {m}, [give me|get me|swap it for|make it|turn it into] {b}", "i[ want| need|'d like] some {b}, [use|spend|put|pay with|take] {m}[ on it| for it|]", "{m} [should|must|ought to|has to|needs to] be {b}[ instead|]", "[have|got|holding]: {m}. [want|need]: {b}", "i like {b}, [put|throw|spend] {m} [on it|into it|at it]", "{b} looks [good|cheap|strong|interesting], [put|throw|spend|invest] {m} [on it|into it|in it|at it]", "i believe in {b}, [put|throw|move] {m} [into it|in]", "[we're|i'm] moving {m} [in|]to {b}", "{m} would be better as {b}", "make {m} [into |]{b}", "[need|want] {b}, [have|got|paying with|paying in] {m}", "i'd take {b} for {m}", "{m} [out|goes out], {b} [in|comes in]", "sell: {m}. buy: {b}", "[less|trade] {m}, more {b}".replace("[less|trade] {m}, more {b}", "out with {m}, in with {b}"), "{m} [is|are] no use to me, [get|give] me {b} [instead|for it]", "i['d| would] rather [have|hold] {b} than {m}[, swap it|, make the switch|, please convert|. trade them]", "from {m} to {b}[ please|]", "[sell|take] {m}. [buy|get] {b} [with it|with the proceeds|instead]", "{b} please, [for|using|paying with|with] {m}", "here's {m}, [buy|get] [me |]{b}", "[let's|let us] [trade|swap|turn] {m} [for|into] {b}", "{m}, swap [it |them |]to {b}", "{m} -> {b} [swap|trade|please|now]", "a swap of {m} [to|for|into] {b}", "[need|want|gotta] [to |]swap {m} [to|for] {b}", "for {m}, [buy|get] [me |]{b}", "with {m} [buy|get|purchase|pick up] [me |some |]{b}", "using {m}[,|] [buy|get] [me |]{b}",
 ]  # fmt: skip
 EXACT_VERB = [
     "<buyverb> {r} [with|using|for|paying with|paid with|paying in|out of|from|funded by] [my |some |]{s}", "<buyverb> {r} [with|using|for] [my |some |]{s}", "<swap2> [my |some |enough |]{s} [for|into|to get] [exactly |]{r}", "[get|buy] [me |]exactly {r} [with|for|using] {s}", "use [my |some |enough |]{s} to [buy|get|purchase] [exactly |]{r}", "sell [enough|some|as much] {s} [to get|to buy|for|as needed to get] [exactly |]{r}", "spend [some |]{s} [to get|on|to buy] [exactly |]{r}", "pay [in |with ]{s} for {r}", "swap {s} for exactly {r}", "swap into {r} [from|using] {s}", "convert [enough |some |]{s} [to get|into] [exactly |]{r}",
 ]  # fmt: skip
 EXACT_FULL = [
-    "i [want|need|'d like] [exactly |]{r}, [pay with|using|use|paid in|pay in|take it from|paying with] [my |]{s}", "[exactly |]{r} [please |]for [my |]{s}", "i need {r}[.|,] [sell|use] [some |]{s} [for it|for that|to get it]", "with my {s}, <buyverb> {r}", "using {s}, <buyverb> {r}", "from my {s}, <buyverb> {r}", "{r} paid [with|in] {s}",
+    "i [want|need|'d like] [exactly |]{r}, [pay with|using|use|paid in|pay in|take it from|paying with] [my |]{s}", "[exactly |]{r} [please |]for [my |]{s}", "i need {r}[.|,] [sell|use] [some |]{s} [for it|for that|to get it]", "i [need|want] [precisely|exactly|just] {r}, [take|use|spend] [whatever|as much|however much] {s} [is needed|is required|it takes|that takes|you need]", "{r}, whatever it costs in {s}", "with my {s}, <buyverb> {r}", "using {s}, <buyverb> {r}", "from my {s}, <buyverb> {r}", "{r} paid [with|in] {s}",
 ]  # fmt: skip
 BARE_BUY = ["<buyverb> {r}", "<buyverb> {r}<market>", "[place|make|do] a [market buy|market order|buy order] for {r}<market>".replace("|market order|buy order", ""), "add {r} to my [bag|stack|portfolio|holdings|wallet]", "stack {r}", "get [me |]{r}", "i['d like| want| need] to <buyverb0> {r}"]  # fmt: skip
 BARE_SELL = ["<sellverb> {m}<market>", "<sellverb> {m}", "<sellverb> {m}", "sell off {m}<market>", "bail out of {m}<market>", "get out of {m}<market>", "dump {m}<market>", "take {m} off my hands", "close {m} at market", "get me out of {m}<market>"]  # fmt: skip
@@ -53,6 +53,28 @@ BARE_SELL = ["<sellverb> {m}<market>", "<sellverb> {m}", "<sellverb> {m}", "sell
 
 def _buy(s: Slots, avoid: str) -> tuple[str, str]:
     return s.token(avoid=avoid)
+
+
+THAT_SELL = [
+    "{ctx}, [sell|dump|offload|get rid of|cash out|unload] {part} of it", "{ctx}. [sell|dump|offload|get rid of|cash out|unload] {part} of it", "{ctx}, [swap|change|turn|convert|trade|exchange|move] {part} of it [for|to|into] {b}", "{ctx}. [swap|change|turn|convert|trade|exchange|move] {part} of it [for|to|into] {b}", "{ctx} so [swap|change|turn|convert] {part} of it [for|to|into] {b}",
+]
+THAT = "[i'm sick of|i'm tired of|i'm done with|i've had enough of|i have too much|i hold a lot of|i'm sitting on a pile of|i don't like|i don't trust|i don't want|i'm over|i've lost faith in|i still have|i own] [holding |my |]{t}|{t} [is up|is down|is dead|looks weak|scares me|has had its run|is a scam|went nowhere|is boring me]|i have some {t}"
+
+
+def _that(s: Slots) -> Line:
+    """The token is named first, and the order speaks of ``it``."""
+    t, symbol = s.token()
+    part, amount = s.rng.choice([("all", "all"), ("every bit", "all"), ("half", "50%"), ("a quarter", "25%"), ("", ""), ("the lot", "all"), ("all", "all")])
+    if not part:
+        part, amount = s.percent()
+        amount += "%"
+    pattern = s.rng.choice(THAT_SELL)
+    b, buy = s.token(avoid=symbol)
+    text = s.x(pattern, ctx=s.x(s._one_of(THAT), t=t), part=part, b=b)
+    out = {"intent": "swap", "amount": amount, "sell": symbol}
+    if "{b}" in pattern:
+        out["buy"] = buy
+    return "full", text, out
 
 
 def _slip(s: Slots, text: str, out: dict[str, str], p: float = 0.42) -> tuple[str, dict[str, str]]:
@@ -75,6 +97,10 @@ SWAP_KEYS = ("intent", "amount", "receive", "sell", "valued_in", "buy", "max_sli
 
 def swap(s: Slots) -> Line:
     """Exchange now: an exact amount sold, or an exact amount bought."""
+    if s.chance(0.04):
+        form, text, out = _that(s)
+        text, out = _slip(s, text, out, 0.15)
+        return form, text, _order(out, *SWAP_KEYS)
     pick = s.rng.random()
     if pick < 0.16:
         r, obj = s.money("token", parts=False, worth=0)
