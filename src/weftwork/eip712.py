@@ -61,6 +61,8 @@ def _check_uint(bits: int) -> Callable[[str, Any], Any]:
     top = 1 << bits
 
     def check(name: str, value: Any) -> int:
+        if type(value) is int and 0 <= value < top:
+            return value
         if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 78:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < top:

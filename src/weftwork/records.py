@@ -110,7 +110,10 @@ class Record:
 
     def __post_init__(self) -> None:
         for name, check in self._checks:
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+            given = getattr(self, name)
+            value = check(name, given)
+            if value is not given:
+                object.__setattr__(self, name, value)
         for name in self.parent_fields:
             if getattr(self, name) == units.ZERO:
                 raise BadRecord(

@@ -24,18 +24,21 @@ Entry = tuple[Any, ...]
 ``("state", key, text)`` or ``("flush", ticket)``."""
 
 _ADD_RECORD = (
-    "INSERT INTO record (id, kind, body, signature) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
-    "SET signature = excluded.signature WHERE record.signature IS NULL AND excluded.signature IS NOT NULL"
+    "INSERT INTO record (id, kind, body, signature) VALUES ",
+    " ON CONFLICT (id) DO UPDATE SET signature = excluded.signature "
+    "WHERE record.signature IS NULL AND excluded.signature IS NOT NULL",
 )
 _ADD_SIGNATURE = (
     "INSERT OR IGNORE INTO signature (id, signature) SELECT ?1, ?2 "
     "WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND signature = ?2)"
 )
-_ADD_LINK = "INSERT OR IGNORE INTO link (parent, child, named) VALUES (?, ?, ?)"
-_ADD_CONTENT = "INSERT OR IGNORE INTO content (digest, salt, body) VALUES (?, ?, ?)"
+_ADD_LINK = ("INSERT OR IGNORE INTO link (parent, child, named) VALUES ", "")
+_ADD_CONTENT = ("INSERT OR IGNORE INTO content (digest, salt, body) VALUES ", "")
 _SET_STATE = (
-    "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    "INSERT INTO state (key, value) VALUES ",
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 )
+_STEPS = (64, 8, 1)
 
 
 class Writer:
@@ -158,12 +161,12 @@ class Writer:
             link.execute("BEGIN IMMEDIATE")
             try:
                 before = link.total_changes
-                link.executemany(_ADD_RECORD, records)
+                _insert(link, _ADD_RECORD, records)
                 if link.total_changes - before < len(records):  # some were here: their signatures may be new
                     link.executemany(_ADD_SIGNATURE, signatures)
-                link.executemany(_ADD_LINK, links)
-                link.executemany(_ADD_CONTENT, contents)
-                link.executemany(_SET_STATE, state.items())
+                _insert(link, _ADD_LINK, links)
+                _insert(link, _ADD_CONTENT, contents)
+                _insert(link, _SET_STATE, list(state.items()))
                 link.execute("COMMIT")
             except BaseException:
                 if link.in_transaction:
@@ -182,3 +185,16 @@ class Writer:
                 call(error)
             except RuntimeError:  # its event loop is closed, and nobody waits
                 continue
+
+
+def _insert(link: sqlite3.Connection, statement: tuple[str, str], rows: list[Any]) -> None:
+    """Inserts ``rows``, many by one statement: each statement gives Python's lock away and waits for it
+    again,
+    which beside a busy event loop costs more than the row does. Few sizes, so that they stay prepared."""
+    start = 0
+    while start < len(rows):
+        count = next(step for step in _STEPS if step <= len(rows) - start)
+        part = rows[start : start + count]
+        slots = ", ".join(["(" + ", ".join("?" * len(part[0])) + ")"] * count)
+        link.execute(statement[0] + slots + statement[1], [value for row in part for value in row])
+        start += count

@@ -116,15 +116,17 @@ class Broker(Till):
 
     def _body(self, ask: Ask, **more: Any) -> bytes:
         voucher = self._voucher(ask.seat)
-        return to_json(
-            {
-                "request": ask.request.to_json(),
-                "salt": ask.salt.hex(),
-                "body_json": ask.text,
-                "vouchers": [voucher.to_json()] if voucher is not None else [],
-                **more,
-            }
+        record, signature = ask.request.record, ask.request.signature
+        vouchers = b"" if voucher is None else to_json(voucher.to_json())
+        head = (
+            f'{{"request":{{"kind":"request","requester":"{record.requester}","subnet":{record.subnet},'
+            f'"content":"0x{record.content.hex()}","max_price":"{record.max_price}","time":{record.time},'
+            f'"expiry":{record.expiry},"nonce":"0x{record.nonce.hex()}","id":"0x{ask.id.hex()}",'
+            f'"signature":"0x{signature.hex()}"}},"salt":"{ask.salt.hex()}",'
         )
+        rest = b"," + to_json(more)[1:] if more else b"}"
+        body = to_json(ask.text)
+        return b'%b"body_json":%b,"vouchers":[%b]%b' % (head.encode(), body, vouchers, rest)
 
     async def _post(self, ask: Ask, seconds: float, **more: Any) -> Reply:
         seat = ask.seat
