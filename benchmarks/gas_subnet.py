@@ -63,7 +63,7 @@ def run_stakes(
     meter.call("", stakes.reward, 1, agent, WAD, sender=epochs)
     meter.call("", stakes.unstake, 1, agent, stakes.shares_of(1, agent, alice) // 2, sender=alice)
     meter.call("", stakes.slash_collateral, 1, agent, WAD, 5_000, sender=epochs)
-    meter.call("", stakes.slash, 1, agent, 1_000, founder, sender=epochs)
+    meter.call("", stakes.slash, 1, agent, 1_000, alice, founder, sender=epochs)
     vm.mine(UNBONDING)
     meter.call("", stakes.withdraw_unbonded, 1, agent, sender=alice)
     meter.call("asked for", stakes.release_collateral, 1, agent, sender=alice)

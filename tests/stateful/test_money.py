@@ -6,7 +6,7 @@ after every step both hold the same, and every token is accounted for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.vm import Reverted
 from harness.world import UNBONDING, WAD, World, as_tuple
@@ -19,7 +19,7 @@ from weftwork.records import Domain, Voucher
 from weftwork.spec import stake as spec
 from weftwork.spec.emission import epoch_emission
 from weftwork.spec.merkle import Claim, ClaimKind
-from weftwork.spec.stake import Pool, Withdrawal
+from weftwork.spec.stake import Collateral, Pool, Withdrawal, Young
 from weftwork.spec.subnet import SUBNET_PRESETS
 
 ENOUGH = 10**9 * WAD
@@ -34,8 +34,9 @@ class Book:
 
     bonded: Pool = field(default_factory=Pool)
     aside: Pool = field(default_factory=Pool)
-    collateral: int = 0
+    collateral: Collateral = field(default_factory=Collateral)
     shares: dict[tuple[str, int], int] = field(default_factory=dict)
+    young: dict[tuple[str, int], Young] = field(default_factory=dict)
     queue: dict[str, list[Withdrawal]] = field(default_factory=dict)
     take: int = 0
 
@@ -44,6 +45,9 @@ class Book:
 
     def add(self, who: str, shares: int) -> None:
         self.shares[who, self.bonded.round] = self.of(who) + shares
+
+    def young_of(self, who: str) -> Young:
+        return self.young.get((who, self.bonded.round), Young())
 
 
 _base: list[World] = []
@@ -81,6 +85,7 @@ class Money(RuleBasedStateMachine):
         for name, book in self.books.items():
             book.bonded, shares = spec.add_stake(Pool(), 50 * WAD)
             book.add(name, shares)
+            book.young[name, 0] = Young(0, shares, 50 * WAD)
         self.claims: dict[int, list[Claim]] = {}
         self.open_claims: list[tuple[int, int]] = []
         self.faults: set[tuple[int, int]] = set()
@@ -98,12 +103,13 @@ class Money(RuleBasedStateMachine):
     def stake(self, who, whom, amount):
         book, world = self.books[whom], self.world
         try:
-            bonded, shares = spec.add_stake(book.bonded, amount)
+            bonded, shares = spec.add_stake(book.bonded, amount, book.of(who))
         except LimitExceeded:
             with world.vm.reverts():
                 world.stakes.stake(world.subnet, self.agent(whom), amount, sender=self.account(who))
             return
         assert world.stakes.stake(world.subnet, self.agent(whom), amount, sender=self.account(who)) == shares
+        book.young[who, bonded.round] = book.young_of(who).add(world.epoch, shares, amount)
         book.bonded = bonded
         book.add(who, shares)
 
@@ -113,7 +119,9 @@ class Money(RuleBasedStateMachine):
         who = who if book.of(who) else whom
         shares = book.of(who) * part // 4
         try:
-            bonded, amount = spec.remove_stake(book.bonded, shares)
+            bonded, young, amount = spec.remove_stake(
+                book.bonded, shares, book.of(who), book.young_of(who), world.epoch
+            )
             if len(book.queue.get(who, [])) >= 16:
                 raise LimitExceeded("too many")
         except LimitExceeded:
@@ -124,6 +132,7 @@ class Money(RuleBasedStateMachine):
         assert got == amount
         book.add(who, -shares)
         book.bonded = bonded
+        book.young[who, bonded.round] = young
         book.aside, entry = spec.unbond(book.aside, amount, world.vm.block, UNBONDING)
         book.queue.setdefault(who, []).append(entry)
 
@@ -154,18 +163,20 @@ class Money(RuleBasedStateMachine):
         self.world.stakes.lock_collateral(
             self.world.subnet, self.agent(whom), amount, sender=self.account(whom)
         )
-        self.books[whom].collateral += amount
+        self.books[whom].collateral = self.books[whom].collateral.lock(amount)
 
-    @precondition(lambda self: any(book.collateral for book in self.books.values()))
+    @precondition(lambda self: any(book.collateral.amount for book in self.books.values()))
     @rule(whom=validators)
     def release_collateral(self, whom):
+        world, book, agent = self.world, self.books[whom], self.agent(whom)
         try:
-            paid = self.world.stakes.release_collateral(
-                self.world.subnet, self.agent(whom), sender=self.account(whom)
-            )
-        except Reverted:
+            after, due = book.collateral.release_at(world.vm.block, UNBONDING)
+        except LimitExceeded:
+            with world.vm.reverts():
+                world.stakes.release_collateral(world.subnet, agent, sender=self.account(whom))
             return
-        self.books[whom].collateral -= paid
+        assert world.stakes.release_collateral(world.subnet, agent, sender=self.account(whom)) == due
+        book.collateral = after
 
     # time
 
@@ -284,7 +295,10 @@ class Money(RuleBasedStateMachine):
             book.add(who, shares)
         elif claim.kind == ClaimKind.SLASH:
             self.faults.add(fault)
-            book.collateral -= min(claim.amount, book.collateral * 2_500 // 10_000)
+            held = book.collateral
+            book.collateral = replace(
+                held, amount=held.amount - min(claim.amount, held.amount * 2_500 // 10_000)
+            )
         with world.vm.reverts():
             world.claim(epoch, self.claims[epoch], place)
 
@@ -300,11 +314,14 @@ class Money(RuleBasedStateMachine):
                 person.uid, as_tuple(first), votes[0], as_tuple(second), votes[1], sender=world.founder
             )
         except Reverted as error:
-            expect(error, "epochs: already slashed")
+            expect(error, "epochs: already slashed", "epochs: evidence is too old")
             return
-        book.bonded, book.aside, book.collateral, _ = spec.slash_all(
-            book.bonded, book.aside, book.collateral, 3_333
-        )
+        before, shares, held = book.bonded, book.of(whom), book.collateral
+        book.bonded, book.aside, kept, cut = spec.slash_all(before, book.aside, held.amount, 3_333)
+        book.collateral = replace(held, amount=kept)
+        own = spec.culprit_part(before, book.bonded, shares) + held.amount - kept
+        slashed = world.vm.event("Slashed").args
+        assert (slashed.burned, slashed.reported) == spec.split_slash(cut, own)
 
     # what always holds
 
@@ -320,14 +337,17 @@ class Money(RuleBasedStateMachine):
             )
             aside = world.stakes.unbonding_pools(world.subnet, agent)
             assert tuple(aside) == (book.aside.amount, book.aside.shares, book.aside.round)
-            assert world.stakes.collaterals(world.subnet, agent).amount == book.collateral
+            held, block = book.collateral, world.vm.block
+            assert world.stakes.collaterals(world.subnet, agent).amount == held.amount
+            standing = held.amount if held.stands(block) else 0
+            assert world.stakes.collateral_of(world.subnet, agent) == standing
             held = sum(shares for (_, round_), shares in book.shares.items() if round_ == book.bonded.round)
             assert held == book.bonded.shares, "every share is somebody's"
 
     @invariant()
     def every_token_is_accounted_for(self):
         world, token = self.world, self.world.token
-        staked = sum(b.bonded.amount + b.aside.amount + b.collateral for b in self.books.values())
+        staked = sum(b.bonded.amount + b.aside.amount + b.collateral.amount for b in self.books.values())
         dan = world.stakes.pools(world.subnet, self.agent("dan")).amount
         assert token.balanceOf(world.stakes) == staked + dan
         assert world.unaccounted() == 0

@@ -11,12 +11,14 @@
 import closing
 import eip712
 import emission
+import fault
 import merkle
 import quorum
 import signature
 
 initializes: closing
 initializes: eip712
+initializes: fault
 
 exports: (
     closing.hash_closing,
@@ -34,8 +36,11 @@ interface Token:
 
 
 interface Stakes:
+    def unbonding() -> uint256: view
     def reward(subnet: uint256, agent: uint256, amount: uint256): nonpayable
-    def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> uint256: nonpayable
+    def slash(
+        subnet: uint256, agent: uint256, bps: uint256, culprit: address, reporter: address
+    ) -> uint256: nonpayable
     def slash_collateral(subnet: uint256, agent: uint256, amount: uint256, bps: uint256) -> uint256: nonpayable
 
 
@@ -111,7 +116,6 @@ next_close: public(HashMap[uint256, uint256])
 previous: public(HashMap[uint256, bytes32])
 carried: public(HashMap[uint256, uint256])
 reserved: public(uint256)
-_slashed: HashMap[bytes32, bool]
 
 
 event Raised:
@@ -314,7 +318,8 @@ def report_equivocation(
     second_signature: Bytes[65],
 ):
     """
-    @notice Slash a validator that signed two different closings of one epoch; a tenth goes to the caller.
+    @notice Slash a validator that signed two different closings of a sealed epoch, once for all that it signed up to
+            now and while its stake of then is still within reach. A tenth of its own loss goes to the caller.
     """
     assert first.subnet == second.subnet and first.epoch == second.epoch, "epochs: closings are of two epochs"
     subnet: uint256 = first.subnet
@@ -324,15 +329,19 @@ def report_equivocation(
     assert first_id != second_id, "epochs: the closings are the same"
     agent: uint256 = 0
     signer: address = empty(address)
-    stake: uint256 = 0
-    agent, signer, stake = staticcall Weights(weights).seat(subnet, epoch, uid)
+    _stake: uint256 = 0
+    agent, signer, _stake = staticcall Weights(weights).seat(subnet, epoch, uid)
     assert signer != empty(address), "epochs: nobody had that seat"
     assert signature._recover(eip712._digest(first_id), first_signature) == signer, "epochs: signer differs"
     assert signature._recover(eip712._digest(second_id), second_signature) == signer, "epochs: signer differs"
 
-    self._slash_once(keccak256(abi_encode(subnet, epoch, uid)))
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
-    slashed: uint256 = extcall Stakes(stakes).slash(subnet, agent, rules.equivocation_bps, msg.sender)
+    assert epoch < self.next_seal[subnet], "epochs: epoch is not sealed"
+    ended: uint256 = rules.first_block + rules.tempo
+    assert block.number < ended + staticcall Stakes(stakes).unbonding(), "epochs: evidence is too old"
+
+    fault._judge(subnet, epoch, agent, rules.current)
+    slashed: uint256 = extcall Stakes(stakes).slash(subnet, agent, rules.equivocation_bps, signer, msg.sender)
 
     log Equivocated(subnet=subnet, epoch=epoch, agent=agent, uid=uid, slashed=slashed)
 
@@ -379,7 +388,7 @@ def _claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
     )
 
     if item.kind == SLASH:
-        self._slash_once(keccak256(abi_encode(subnet, epoch, item.agent, SLASH)))
+        fault._mark(subnet, epoch, item.agent)
         rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
         extcall Stakes(stakes).slash_collateral(subnet, item.agent, item.amount, rules.fault_bps)
         return
@@ -391,10 +400,3 @@ def _claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
         assert item.kind == STAKE, "epochs: there is no such kind of claim"
         assert extcall Token(token).transfer(stakes, item.amount)
         extcall Stakes(stakes).reward(subnet, item.agent, item.amount)
-
-
-@internal
-def _slash_once(key: bytes32):
-    assert not self._slashed[key], "epochs: already slashed"
-
-    self._slashed[key] = True

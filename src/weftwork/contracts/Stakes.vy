@@ -10,12 +10,24 @@
 
 import checkpoint
 import collateral
+import commission
+import holder
 import pool
+import young
 
 initializes: checkpoint
 initializes: collateral
+initializes: commission
+initializes: young
 
-exports: collateral.collaterals
+exports: (
+    collateral.collateral_of,
+    collateral.collaterals,
+    commission.MAX_TAKE,
+    commission.take,
+    commission.take_delay,
+    commission.take_raised_at,
+)
 
 
 interface Token:
@@ -26,7 +38,6 @@ interface Token:
 
 interface Identity:
     def ownerOf(agent: uint256) -> address: view
-    def getAgentWallet(agent: uint256) -> address: view
 
 
 interface Subnets:
@@ -34,10 +45,9 @@ interface Subnets:
 
 
 BPS: constant(uint256) = 10_000
-MAX_TAKE: public(constant(uint256)) = 1_800
 REPORTER_BPS: public(constant(uint256)) = 1_000
-# A pool that is not empty has this many shares at least, so that rounding costs a staker next to nothing.
-MIN_SHARES: public(constant(uint256)) = 10**15
+# A staker of a pool has this many shares at least, or none: rounding costs next to nothing, and nobody holds up others.
+MIN_SHARES: public(constant(uint256)) = 10**9
 MAX_ENTRIES: constant(uint256) = 16
 # In place of a round: the key of open withdrawals, which outlive rounds.
 QUEUE: constant(uint256) = max_value(uint256)
@@ -45,7 +55,6 @@ QUEUE: constant(uint256) = max_value(uint256)
 token: public(immutable(address))
 identity: public(immutable(address))
 unbonding: public(immutable(uint256))
-take_delay: public(immutable(uint256))
 DEPLOYER: immutable(address)
 
 
@@ -62,8 +71,6 @@ pools: public(HashMap[uint256, HashMap[uint256, pool.Pool]])
 unbonding_pools: public(HashMap[uint256, HashMap[uint256, pool.Pool]])
 _shares: HashMap[bytes32, HashMap[address, uint256]]
 _entries: HashMap[bytes32, HashMap[address, DynArray[Entry, MAX_ENTRIES]]]
-take: public(HashMap[uint256, uint256])
-take_raised_at: public(HashMap[uint256, uint256])
 total_of: public(HashMap[uint256, uint256])
 total: public(uint256)
 
@@ -107,11 +114,6 @@ event Slashed:
     reported: uint256
 
 
-event TakeChanged:
-    agent: indexed(uint256)
-    take: uint256
-
-
 @deploy
 def __init__(token_: address, identity_: address, unbonding_blocks: uint256, take_delay_blocks: uint256):
     """
@@ -120,7 +122,7 @@ def __init__(token_: address, identity_: address, unbonding_blocks: uint256, tak
     token = token_
     identity = identity_
     unbonding = unbonding_blocks
-    take_delay = take_delay_blocks
+    commission.__init__(take_delay_blocks)
     DEPLOYER = msg.sender
 
 
@@ -139,16 +141,21 @@ def bind(subnets_: address, epochs_: address):
 @external
 def stake(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
     """
-    @notice Back `agent` on `subnet` with the caller's tokens; the shares got, rounded down.
+    @notice Back `agent` on `subnet` with the caller's tokens; the shares got, rounded down. Stake takes rewards along
+            once it has stood through a whole epoch.
     """
     assert staticcall Identity(identity).ownerOf(agent) != empty(address), "stakes: there is no such agent"
     bonded: pool.Pool = self.pools[subnet][agent]
     shares: uint256 = pool._buy(bonded, amount)
     assert shares != 0, "stakes: amount is too small"
-    assert bonded.shares + shares >= MIN_SHARES, "stakes: pool would be too small"
+    key: bytes32 = self._key(subnet, agent, bonded.round)
+    held: uint256 = self._shares[key][msg.sender] + shares
+    assert held >= MIN_SHARES, "stakes: stake would be too small"
 
-    self._shares[self._key(subnet, agent, bonded.round)][msg.sender] += shares
-    self._set(subnet, agent, bonded, pool._put(bonded, amount, shares))
+    epoch: uint256 = self._epoch(subnet)
+    self._shares[key][msg.sender] = held
+    young._add(key, msg.sender, epoch, shares, amount)
+    self._set(subnet, agent, epoch, bonded, pool._put(bonded, amount, shares))
 
     log Staked(subnet=subnet, agent=agent, account=msg.sender, amount=amount, shares=shares)
 
@@ -159,19 +166,23 @@ def stake(subnet: uint256, agent: uint256, amount: uint256) -> uint256:
 @external
 def unstake(subnet: uint256, agent: uint256, shares: uint256) -> uint256:
     """
-    @notice Take `shares` out of the pool; their worth, rounded down, can be withdrawn after the unbonding.
+    @notice Take `shares` out of the pool; their worth, rounded down, can be withdrawn after the unbonding. What is not
+            through a whole epoch yet takes no more than was paid for it, unless nobody else is left.
     """
     bonded: pool.Pool = self.pools[subnet][agent]
     key: bytes32 = self._key(subnet, agent, bonded.round)
-    assert shares != 0 and shares <= self._shares[key][msg.sender], "stakes: not that many shares"
-    left: uint256 = bonded.shares - shares
-    assert left == 0 or left >= MIN_SHARES, "stakes: pool would be too small"
+    held: uint256 = self._shares[key][msg.sender]
+    assert shares != 0 and shares <= held, "stakes: not that many shares"
+    assert shares == held or held - shares >= MIN_SHARES, "stakes: stake would be too small"
     queue: bytes32 = self._key(subnet, agent, QUEUE)
     assert len(self._entries[queue][msg.sender]) < MAX_ENTRIES, "stakes: too many open withdrawals"
 
-    amount: uint256 = pool._worth(bonded, shares)
-    self._shares[key][msg.sender] -= shares
-    self._set(subnet, agent, bonded, pool._take(bonded, amount, shares))
+    epoch: uint256 = self._epoch(subnet)
+    amount: uint256 = young._leave(key, msg.sender, epoch, held, shares, pool._worth(bonded, shares))
+    if shares == bonded.shares:
+        amount = bonded.amount
+    self._shares[key][msg.sender] = held - shares
+    self._set(subnet, agent, epoch, bonded, pool._take(bonded, amount, shares))
     aside: pool.Pool = self.unbonding_pools[subnet][agent]
     units: uint256 = pool._buy(aside, amount)
     self.unbonding_pools[subnet][agent] = pool._put(aside, amount, units)
@@ -217,16 +228,9 @@ def set_take(agent: uint256, bps: uint256):
     """
     @notice Set the part of rewards that the agent's wallet keeps; lower at any time, higher once in `take_delay`.
     """
-    self._check_agent(agent)
-    assert bps <= MAX_TAKE, "stakes: take is too high"
+    holder._check(identity, agent)
 
-    if bps > self.take[agent]:
-        raised: uint256 = self.take_raised_at[agent]
-        assert raised == 0 or block.number >= raised + take_delay, "stakes: take was raised too recently"
-        self.take_raised_at[agent] = block.number
-    self.take[agent] = bps
-
-    log TakeChanged(agent=agent, take=bps)
+    commission._set(agent, bps)
 
 
 @external
@@ -234,7 +238,7 @@ def lock_collateral(subnet: uint256, agent: uint256, amount: uint256):
     """
     @notice Add to the collateral that stands for the caller's agent; only the account that locked first may add.
     """
-    self._check_agent(agent)
+    holder._check(identity, agent)
 
     collateral._lock(subnet, agent, amount)
 
@@ -244,7 +248,8 @@ def lock_collateral(subnet: uint256, agent: uint256, amount: uint256):
 @external
 def release_collateral(subnet: uint256, agent: uint256) -> uint256:
     """
-    @notice Ask for the collateral back; a second call after the unbonding pays what was not slashed.
+    @notice Ask for the collateral back; a second call after the unbonding pays what was not slashed. From the request on
+            it stands for nothing; a request that is not used within another unbonding lapses.
     """
     paid: uint256 = collateral._release(subnet, agent, unbonding)
 
@@ -261,14 +266,14 @@ def reward(subnet: uint256, agent: uint256, amount: uint256):
     """
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
-    account: address = self._payee(agent)
+    account: address = holder._payee(identity, agent)
     bonded: pool.Pool = self.pools[subnet][agent]
-    part: uint256 = amount * self.take[agent] // BPS
+    part: uint256 = amount * commission.take[agent] // BPS
     if bonded.shares != 0:
         grown: pool.Pool = pool._put(bonded, amount - part, 0)
         shares: uint256 = pool._buy(grown, part)
         self._shares[self._key(subnet, agent, bonded.round)][account] += shares
-        self._set(subnet, agent, bonded, pool._put(grown, part, shares))
+        self._set(subnet, agent, self._epoch(subnet), bonded, pool._put(grown, part, shares))
 
     log Rewarded(subnet=subnet, agent=agent, amount=amount, take=part)
 
@@ -277,23 +282,29 @@ def reward(subnet: uint256, agent: uint256, amount: uint256):
 
 
 @external
-def slash(subnet: uint256, agent: uint256, bps: uint256, reporter: address) -> uint256:
+def slash(subnet: uint256, agent: uint256, bps: uint256, culprit: address, reporter: address) -> uint256:
     """
-    @notice Burn `bps` of all that backs an agent, unbonding stake and collateral too; a tenth goes to the reporter.
+    @notice Burn `bps` of all that backs an agent, unbonding stake and collateral too. The reporter gets a tenth of what
+            the culprit itself loses by its stake and collateral, and nothing of what its delegators lose.
     """
     assert msg.sender == self.epochs, "stakes: caller is not the epochs contract"
 
     bonded: pool.Pool = self.pools[subnet][agent]
     rest: pool.Pool = pool._cut(bonded, bps)
-    self._set(subnet, agent, bonded, rest)
+    self._set(subnet, agent, self._epoch(subnet), bonded, rest)
     aside: pool.Pool = self.unbonding_pools[subnet][agent]
     aside_rest: pool.Pool = pool._cut(aside, bps)
     self.unbonding_pools[subnet][agent] = aside_rest
-    pledge: uint256 = pool._share_up(collateral.collaterals[subnet][agent].amount, bps)
+    held: collateral.Collateral = collateral.collaterals[subnet][agent]
+    pledge: uint256 = pool._share_up(held.amount, bps)
+    shares: uint256 = self._shares[self._key(subnet, agent, bonded.round)][culprit]
+    own: uint256 = pool._worth(bonded, shares) * (bonded.amount - rest.amount) // max(bonded.amount, 1)
+    if held.account == culprit:
+        own += pledge
 
     cut: uint256 = bonded.amount - rest.amount + aside.amount - aside_rest.amount
     cut += collateral._cut(subnet, agent, pledge)
-    reported: uint256 = cut * REPORTER_BPS // BPS
+    reported: uint256 = own * REPORTER_BPS // BPS
 
     log Slashed(subnet=subnet, agent=agent, reporter=reporter, burned=cut - reported, reported=reported)
 
@@ -357,37 +368,23 @@ def unbonding_of(subnet: uint256, agent: uint256, account: address) -> DynArray[
 
 
 @internal
-def _set(subnet: uint256, agent: uint256, before: pool.Pool, after: pool.Pool):
+def _set(subnet: uint256, agent: uint256, epoch: uint256, before: pool.Pool, after: pool.Pool):
     """
     @dev Store a pool, its worth at this epoch, and the totals.
     """
     self.pools[subnet][agent] = after
-    epoch: uint256 = staticcall Subnets(self.subnets).current_epoch(subnet)
     checkpoint._set(self._key(subnet, agent, 0), epoch, after.amount)
     self.total_of[subnet] = self.total_of[subnet] + after.amount - before.amount
     self.total = self.total + after.amount - before.amount
 
 
 @internal
+@view
+def _epoch(subnet: uint256) -> uint256:
+    return staticcall Subnets(self.subnets).current_epoch(subnet)
+
+
+@internal
 @pure
 def _key(subnet: uint256, agent: uint256, round: uint256) -> bytes32:
     return keccak256(abi_encode(subnet, agent, round))
-
-
-@internal
-@view
-def _payee(agent: uint256) -> address:
-    wallet: address = staticcall Identity(identity).getAgentWallet(agent)
-    if wallet == empty(address):
-        return staticcall Identity(identity).ownerOf(agent)
-
-    return wallet
-
-
-@internal
-@view
-def _check_agent(agent: uint256):
-    assert (
-        staticcall Identity(identity).getAgentWallet(agent) == msg.sender
-        or staticcall Identity(identity).ownerOf(agent) == msg.sender
-    ), "stakes: caller does not hold the agent"

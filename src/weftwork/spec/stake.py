@@ -17,9 +17,11 @@ BPS: Final = 10_000
 MAX_TAKE: Final = 1_800
 """The most that a validator keeps of its delegators' rewards: 18 %."""
 REPORTER_BPS: Final = 1_000
-"""A tenth of what is slashed goes to whoever showed the fault; the rest is burnt."""
-MIN_SHARES: Final = 10**15
-"""A pool that is not empty keeps so many shares at least, so that rounding costs next to nothing."""
+"""A tenth of what a culprit itself loses goes to whoever showed the fault; all else is burnt, so that nobody
+gains by robbing his delegators."""
+MIN_SHARES: Final = 10**9
+"""A staker of a pool has so many shares at least, or none: rounding costs next to nothing, and since it is
+counted for each, nobody can hold up another's leaving."""
 MAX_SHARES_PER_UNIT: Final = 10**6
 """A pool that is cut below one unit for so many shares is wiped and its rest burnt."""
 
@@ -37,36 +39,76 @@ class Pool:
         return shares * self.amount // self.shares if self.shares else 0
 
 
-def add_stake(pool: Pool, amount: int, min_shares: int = MIN_SHARES) -> tuple[Pool, int]:
-    """Put ``amount`` in: ``(pool, shares)`` with ``shares = floor(amount shares / amount)``, one each in an
-    empty pool.
+def add_stake(pool: Pool, amount: int, held: int = 0, min_shares: int = MIN_SHARES) -> tuple[Pool, int]:
+    """Put ``amount`` in for a staker with ``held`` shares: ``(pool, shares)`` with
+    ``shares = floor(amount shares / amount)``, one each in an empty pool.
 
     Raises:
-        LimitExceeded: the amount buys no share, or the pool would be too small.
+        LimitExceeded: the amount buys no share, or the staker would have too few.
     """
     shares = amount * pool.shares // pool.amount if pool.shares else amount
-    if shares == 0 or pool.shares + shares < min_shares:
+    if shares == 0 or held + shares < min_shares:
         raise LimitExceeded(
-            "that is too little to stake", value=amount, hint=f"the least pool is {min_shares} units"
+            "that is too little to stake", value=amount, hint=f"the least stake is {min_shares} shares"
         )
     return Pool(pool.amount + amount, pool.shares + shares, pool.round), shares
 
 
-def remove_stake(pool: Pool, shares: int, min_shares: int = MIN_SHARES) -> tuple[Pool, int]:
-    """Take shares out: ``(pool, floor(shares amount / all shares))``.
+@dataclass(frozen=True, slots=True)
+class Young:
+    """Stake not yet through a whole epoch: when its latest part came, its shares, what they cost."""
+
+    epoch: int = 0
+    shares: int = 0
+    paid: int = 0
+
+    def at(self, epoch: int) -> Young:
+        """What of it is still young in ``epoch``: nothing from the second epoch after it came."""
+        return self if self.epoch + 1 >= epoch else Young(epoch)
+
+    def add(self, epoch: int, shares: int, paid: int) -> Young:
+        """More of it; what was young stays so as long as the new."""
+        kept = self.at(epoch)
+        return Young(epoch, kept.shares + shares, kept.paid + paid)
+
+    def leave(self, epoch: int, held: int, shares: int, worth: int) -> tuple[Young, int]:
+        """Let ``shares`` of the ``held`` go: ``(young, amount)``. The oldest go first and take all that they
+        are worth, rounded down; the young take at most what was paid for them, so that a reward stays with
+        those whose stake earned it.
+        """
+        kept = self.at(epoch)
+        old = held - kept.shares
+        if shares <= old or not kept.shares:
+            return kept, worth
+        price = kept.paid * (shares - old) // kept.shares
+        rest = Young(kept.epoch, kept.shares - (shares - old), kept.paid - price)
+        return rest, min(worth, worth * old // shares + price)
+
+
+def remove_stake(
+    pool: Pool,
+    shares: int,
+    held: int,
+    young: Young = Young(),
+    epoch: int = 0,
+    min_shares: int = MIN_SHARES,
+) -> tuple[Pool, Young, int]:
+    """Take shares of a staker's ``held`` out: ``(pool, young, amount)`` with at most
+    ``floor(shares amount / all shares)``; the last to leave takes everything.
 
     Raises:
         LimitExceeded: there are not so many shares, or too few would stay.
     """
-    left = pool.shares - shares
-    if shares < 1 or left < 0:
+    if not 1 <= shares <= held:
+        raise LimitExceeded("there are not that many shares", value=shares, hint=f"the staker has {held}")
+    if 0 < held - shares < min_shares:
         raise LimitExceeded(
-            "there are not that many shares", value=shares, hint=f"the pool has {pool.shares}"
+            "too few shares would stay", value=held - shares, hint="take all of them, or fewer"
         )
-    if 0 < left < min_shares:
-        raise LimitExceeded("too few shares would stay", value=left, hint="take all of them, or fewer")
-    paid = pool.worth(shares)
-    return Pool(pool.amount - paid, left, pool.round), paid
+    rest, paid = young.leave(epoch, held, shares, pool.worth(shares))
+    if shares == pool.shares:
+        paid = pool.amount
+    return Pool(pool.amount - paid, pool.shares - shares, pool.round), rest, paid
 
 
 def share_reward(pool: Pool, reward: int, take_bps: int) -> tuple[Pool, int, int]:
@@ -121,10 +163,17 @@ def slash_pool(pool: Pool, bps: int) -> tuple[Pool, int]:
     return Pool(rest, pool.shares, pool.round), pool.amount - rest
 
 
-def split_slash(cut: int, reporter_bps: int = REPORTER_BPS) -> tuple[int, int]:
-    """``(burnt, to the reporter)`` of a slashed amount; the reporter's part is rounded down."""
-    reported = cut * reporter_bps // BPS
+def split_slash(cut: int, own: int, reporter_bps: int = REPORTER_BPS) -> tuple[int, int]:
+    """``(burnt, to the reporter)`` of a slashed amount, ``own`` of which was the culprit's; the reporter gets
+    ``floor(own reporter / 10000)``.
+    """
+    reported = own * reporter_bps // BPS
     return cut - reported, reported
+
+
+def culprit_part(before: Pool, after: Pool, shares: int) -> int:
+    """What a culprit with some shares loses when a pool is slashed, rounded down."""
+    return before.worth(shares) * (before.amount - after.amount) // max(before.amount, 1)
 
 
 def slash_all(bonded: Pool, unbonding: Pool, collateral: int, bps: int) -> tuple[Pool, Pool, int, int]:
@@ -144,6 +193,39 @@ def slash_collateral(collateral: int, amount: int) -> tuple[int, int]:
     """
     cut = min(amount, collateral)
     return collateral - cut, cut
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """What stands for an agent, slashable until it is paid back; ``release`` and ``lapse`` are 0 unless it
+    was asked for, and then the first block in which it can be paid back and the first in which no longer.
+    """
+
+    amount: int = 0
+    release: int = 0
+    lapse: int = 0
+
+    def stands(self, block: int) -> bool:
+        """Whether no request for it is under way; only then does it count."""
+        return self.release == 0 or block >= self.lapse
+
+    def lock(self, amount: int) -> Collateral:
+        """More of it; a request is called off."""
+        return Collateral(self.amount + amount)
+
+    def release_at(self, block: int, unbonding_blocks: int) -> tuple[Collateral, int]:
+        """Ask for it back, or get it: ``(collateral, paid)``. A request lapses after another unbonding.
+
+        Raises:
+            LimitExceeded: there is none, or it is still unbonding.
+        """
+        if self.amount == 0:
+            raise LimitExceeded("there is no collateral", value=0)
+        if self.stands(block):
+            return Collateral(self.amount, block + unbonding_blocks, block + 2 * unbonding_blocks), 0
+        if block < self.release:
+            raise LimitExceeded("collateral is still unbonding", value=self.release)
+        return Collateral(), self.amount
 
 
 @dataclass(frozen=True, slots=True)

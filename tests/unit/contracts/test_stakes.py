@@ -107,18 +107,26 @@ def test_nobody_unstakes_what_is_not_his(world):
 
 def test_first_staker_cannot_inflate_a_share_to_rob_the_next(world):
     """The classic attack: leave a dust of shares, make each worth a fortune, round the victim down."""
-    alice = world.alice.account
-    with world.vm.reverts("stakes: pool would be too small"):
-        world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD - 1, sender=alice)
-    world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD - MIN_SHARES, sender=alice)
+    agent, alice = world.alice.agent, world.alice.account
+    with world.vm.reverts("stakes: stake would be too small"):
+        world.stakes.unstake(world.subnet, agent, 100 * WAD - 1, sender=alice)
+    world.stakes.unstake(world.subnet, agent, 100 * WAD - MIN_SHARES, sender=alice)
     reward(world, 10_000 * WAD)
-    world.stakes.stake(world.subnet, world.alice.agent, 150 * WAD, sender=world.dan)
+    with world.vm.reverts("stakes: stake would be too small"):
+        world.stakes.stake(world.subnet, agent, 150 * WAD, sender=world.dan)
+
+
+def test_small_pool_that_earns_much_still_takes_delegators(world):
+    agent, alice = world.alice.agent, world.alice.account
+    world.stakes.unstake(world.subnet, agent, 100 * WAD - 10**15, sender=alice)
+    reward(world, 10_000 * WAD)
+    world.stakes.stake(world.subnet, agent, 150 * WAD, sender=world.dan)
     assert 150 * WAD - worth(world, world.dan) < 10**9
 
 
-def test_pool_is_never_a_dust(world):
+def test_stake_is_never_a_dust(world):
     agent = world.identity.register(sender=world.dan)
-    with world.vm.reverts("stakes: pool would be too small"):
+    with world.vm.reverts("stakes: stake would be too small"):
         world.stakes.stake(world.subnet, agent, MIN_SHARES - 1, sender=world.dan)
     with world.vm.reverts("stakes: amount is too small"):
         world.stakes.stake(world.subnet, agent, 0, sender=world.dan)
@@ -141,7 +149,63 @@ def test_stake_of_each_epoch_is_kept_as_its_last_block_saw_it(world):
     assert world.stakes.total_of(world.subnet) == world.stakes.total() == 106 * WAD
 
 
+def test_nobody_freezes_anothers_stake_with_a_few_shares_of_his_own(world):
+    world.stakes.unstake(world.subnet, world.alice.agent, 99 * WAD, sender=world.alice.account)
+    with world.vm.reverts("stakes: stake would be too small"):
+        world.stakes.stake(world.subnet, world.alice.agent, 1, sender=world.dan)
+    world.stakes.stake(world.subnet, world.alice.agent, MIN_SHARES, sender=world.dan)
+    world.stakes.stake(world.subnet, world.alice.agent, 1, sender=world.dan)
+    world.stakes.unstake(world.subnet, world.alice.agent, MIN_SHARES + 1, sender=world.dan)
+    world.stakes.unstake(world.subnet, world.alice.agent, WAD, sender=world.alice.account)
+    assert world.stakes.pools(world.subnet, world.alice.agent).shares == 0
+
+
+def test_stake_of_one_block_takes_no_reward_that_others_have_earned(world):
+    world.next_epoch()
+    world.next_epoch()
+    shares = world.stakes.stake(world.subnet, world.alice.agent, 900 * WAD, sender=world.dan)
+    reward(world, 20 * WAD)
+    got = world.stakes.unstake(world.subnet, world.alice.agent, shares, sender=world.dan)
+    assert got <= 900 * WAD
+    assert worth(world, world.alice) >= 120 * WAD
+
+
+def test_delegator_that_stood_through_an_epoch_leaves_with_its_rewards(world):
+    shares = world.stakes.stake(world.subnet, world.alice.agent, 100 * WAD, sender=world.dan)
+    world.next_epoch()
+    reward(world, 20 * WAD)
+    point = world.vm.snapshot()
+    assert world.stakes.unstake(world.subnet, world.alice.agent, shares, sender=world.dan) == 100 * WAD
+    world.vm.restore(point)
+    world.next_epoch()
+    assert world.stakes.unstake(world.subnet, world.alice.agent, shares, sender=world.dan) == 110 * WAD
+
+
+def test_last_staker_leaves_with_everything_and_strands_nothing(world):
+    shares = world.stakes.stake(world.subnet, world.alice.agent, 100 * WAD, sender=world.dan)
+    reward(world, 20 * WAD)
+    world.stakes.unstake(world.subnet, world.alice.agent, shares, sender=world.dan)
+    assert world.stakes.unstake(world.subnet, world.alice.agent, 100 * WAD, sender=world.alice) == 120 * WAD
+    assert tuple(world.stakes.pools(world.subnet, world.alice.agent)) == (0, 0, 0)
+
+
 # collateral
+
+
+def test_collateral_that_can_leave_stands_for_nothing_and_a_request_lapses(world):
+    agent, alice = world.alice.agent, world.alice.account
+    world.stakes.lock_collateral(world.subnet, agent, 50 * WAD, sender=alice)
+    assert world.stakes.collateral_of(world.subnet, agent) == 50 * WAD
+    world.stakes.release_collateral(world.subnet, agent, sender=alice)
+    assert world.stakes.collateral_of(world.subnet, agent) == 0
+    world.vm.mine(UNBONDING)
+    world.stakes.slash_collateral(world.subnet, agent, 10 * WAD, 10_000, sender=world.reward)
+    assert world.stakes.collaterals(world.subnet, agent).amount == 40 * WAD, "a slash reaches it all the same"
+    world.vm.mine(UNBONDING)
+    assert world.stakes.collateral_of(world.subnet, agent) == 40 * WAD
+    assert world.stakes.release_collateral(world.subnet, agent, sender=alice) == 0, "it has to be asked anew"
+    with world.vm.reverts("stakes: collateral is still unbonding"):
+        world.stakes.release_collateral(world.subnet, agent, sender=alice)
 
 
 def test_collateral_comes_back_after_the_unbonding(world):
@@ -174,7 +238,7 @@ def test_collateral_belongs_to_who_locked_it_even_after_a_transfer(world):
 def test_only_epochs_rewards_and_slashes(world):
     for function, args in (
         ("reward", (1, 0, 1)),
-        ("slash", (1, 0, 1, world.dan)),
+        ("slash", (1, 0, 1, world.dan, world.dan)),
         ("slash_collateral", (1, 0, 1, 1)),
     ):
         with world.vm.reverts("stakes: caller is not the epochs contract"):
@@ -183,7 +247,7 @@ def test_only_epochs_rewards_and_slashes(world):
 
 def test_wiped_pool_starts_anew_and_its_old_shares_are_void(world):
     world.stakes.unstake(world.subnet, world.alice.agent, 40 * WAD, sender=world.alice.account)
-    world.stakes.slash(world.subnet, world.alice.agent, 10_000, world.dan, sender=world.reward)
+    world.stakes.slash(world.subnet, world.alice.agent, 10_000, world.alice, world.dan, sender=world.reward)
     assert worth(world, world.alice) == 0
     world.stakes.stake(world.subnet, world.alice.agent, 7 * WAD, sender=world.dan)
     assert worth(world, world.dan) == 7 * WAD

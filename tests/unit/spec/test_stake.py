@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from weftwork.errors import BadConfig, LimitExceeded
 from weftwork.spec.stake import (
     MIN_SHARES,
+    Collateral,
     Pool,
     Withdrawal,
+    Young,
     add_stake,
+    culprit_part,
     cut_amount,
     may_raise_take,
     pay_unbonded,
@@ -83,9 +86,9 @@ def test_dust_is_refused():
         add_stake(Pool(), UNIT - 1)
     pool, shares = add_stake(Pool(), 2 * UNIT)
     with pytest.raises(LimitExceeded, match="too few shares"):
-        remove_stake(pool, shares - 1)
+        remove_stake(pool, shares - 1, shares)
     with pytest.raises(LimitExceeded, match="not that many"):
-        remove_stake(pool, shares + 1)
+        remove_stake(pool, shares + 1, shares)
 
 
 @given(AMOUNTS, AMOUNTS, BPS)
@@ -111,9 +114,59 @@ def test_a_slash_reaches_unbonding_stake_and_collateral(bonded, leaving, pledge,
     kept, aside, collateral, taken = slash_all(Pool(bonded, bonded), Pool(leaving, leaving), pledge, bps)
     assert kept.amount + aside.amount + collateral + taken == bonded + leaving + pledge
     assert taken * 10_000 >= (bonded + leaving + pledge) * bps
-    burnt, reported = split_slash(taken)
+    own = culprit_part(Pool(bonded, bonded), kept, bonded // 2)
+    burnt, reported = split_slash(taken, own)
     assert burnt + reported == taken
-    assert reported == taken // 10
+    assert reported == own // 10
+
+
+@given(AMOUNTS, AMOUNTS, BPS)
+def test_validator_that_has_itself_reported_loses_ten_times_what_it_gets(own, delegated, bps):
+    pool, shares = add_stake(Pool(), own)
+    pool, _ = add_stake(pool, delegated)
+    after, cut = slash_pool(pool, bps)
+    loss = culprit_part(pool, after, shares)
+    _, reported = split_slash(cut, loss)
+    assert 10 * reported <= loss <= own
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS)
+def test_stake_that_leaves_within_its_first_epoch_takes_no_reward_along(old, new, reward):
+    pool, shares = add_stake(Pool(), old)
+    pool, late = add_stake(pool, new)
+    pool, _, _ = share_reward(pool, reward, 0)
+    young = Young().add(5, late, new)
+    for epoch in (5, 6):
+        rest, left, paid = remove_stake(pool, late, late, young, epoch)
+        assert paid <= new
+        assert left.shares == 0
+        assert rest.worth(shares) == rest.amount >= old + reward
+    _, _, paid = remove_stake(pool, late, late, young, 7)
+    assert paid == pool.worth(late)
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(1, 10**6))
+def test_old_stake_leaves_first_and_takes_its_rewards(old, new, reward, part):
+    pool, shares = add_stake(Pool(), old)
+    pool, late = add_stake(pool, new)
+    pool, _, _ = share_reward(pool, reward, 0)
+    held, going = shares + late, shares * part // 10**6
+    if going and held - going >= MIN_SHARES:
+        _, left, paid = remove_stake(pool, going, held, Young(9, late, new), 9)
+        assert (left.shares, paid) == (late, pool.worth(going))
+
+
+def test_collateral_that_was_asked_for_stands_for_nothing_until_the_request_lapses():
+    held, paid = Collateral(100).release_at(10, 50)
+    assert (paid, held.stands(10), held.stands(109), held.stands(110)) == (0, False, False, True)
+    with pytest.raises(LimitExceeded, match="still unbonding"):
+        held.release_at(59, 50)
+    assert held.release_at(60, 50) == (Collateral(), 100)
+    again, paid = held.release_at(110, 50)
+    assert (paid, again.release) == (0, 160)
+    assert held.lock(5) == Collateral(105)
+    with pytest.raises(LimitExceeded, match="no collateral"):
+        Collateral().release_at(1, 50)
 
 
 def test_collateral_pays_for_a_fault_as_far_as_it_reaches():
@@ -153,7 +206,7 @@ def test_no_order_of_calls_creates_or_loses_a_unit(calls):
                 held.append(shares)
                 paid_in += amount
             elif what == "remove" and held:
-                pool, worth = remove_stake(pool, held[-1])
+                pool, _, worth = remove_stake(pool, held[-1], held[-1])
                 held.pop()
                 aside, entry = unbond(aside, worth, block, 3)
                 leaving.append(entry)
