@@ -14,6 +14,7 @@ from pathlib import Path
 from weftwork.models.intent import FORMS, INTENT_SCHEMA, INTENTS, TYPES
 
 DOCS = Path(__file__).parent.parent / "docs"
+BOX = Path(__file__).parent.parent / "src" / "weftwork" / "models" / "box"
 HEAD = """# Intents
 
 `weft-intent` turns an English wallet request into one typed JSON intent, or says `none`. The answer is a flat object of
@@ -54,6 +55,37 @@ RULES = """
 """
 
 
+MODEL = """
+## The model in the box
+
+`weft-intent` is a Llama of {parameters:,} parameters ({layers} layers, width {dim}, {vocab} tokens, digits single), {quantisation},
+{bytes:,} bytes. An early checkpoint of the same run lies beside it, for miners that are meant to be worse.
+
+| | step | sentences by hand ({by_hand_lines}) | held-out split ({held_out_lines}) |
+|---|---|---|---|
+| `weft-intent` | {full[step]} | {full[by_hand]:.1%} | {full[held_out]:.1%} |
+| `weft-intent-early` | {early[step]} | {early[by_hand]:.1%} | {early[held_out]:.1%} |
+
+Exact match of the whole answer, decoded under the schema at temperature 0. The sentences by hand
+(`tests/fixtures/intents.jsonl`) are in words that the grammar does not produce, and no model was trained on them.
+Ask it with one user message, temperature 0 and `response_format` of type `json_schema`; other messages are not read. A
+wallet calls `check_intent` and `check_grounded` on the answer before it asks for a signature.
+
+To make it again (the grammar is `weftwork.models.grammar`; `--resume` goes on from the last checkpoint):
+
+```sh
+UV_FIND_LINKS=$PIP_FIND_LINKS uv run --group train python tools/train_intent.py --out build/intent
+uv run --group train python tools/intent_box.py --run build/intent
+```
+"""
+
+
+def model() -> str:
+    """What the card says."""
+    card = json.loads((BOX / "card.json").read_text())
+    return MODEL.format(**card, **{k: card["architecture"][k] for k in ("layers", "dim", "vocab")}, bytes=card["full"]["bytes"])
+
+
 def table() -> str:
     """The table of all shapes."""
     lines = ["| intent | meaning | slots | for example |", "|---|---|---|---|"]
@@ -88,7 +120,7 @@ def render() -> dict[str, str]:
     }
     return {
         "intent.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
-        "intents.md": HEAD + table() + types() + RULES,
+        "intents.md": HEAD + table() + types() + RULES + model(),
     }
 
 
