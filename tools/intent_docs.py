@@ -27,6 +27,15 @@ $ weft ask "swap 250 USDC for ETH, no more than half a percent slippage"
 {"intent":"swap","amount":"250","sell":"USDC","buy":"ETH","max_slippage":"0.5"}
 ```
 
+```python
+from weftwork.models.intent import check_grounded, describe_intent, parse_intent
+
+request = "pay 12.5 dollars to rita every friday"
+answer = '{"intent":"recurring_payment","amount":"12.5","token":"USD","to":"rita","every":"week","on":"friday"}'
+intent = check_grounded(parse_intent(answer), request)
+assert describe_intent(intent) == "Send 12.5 USD to rita every week on friday."
+```
+
 This page is made by `tools/intent_docs.py` from `src/weftwork/models/intent.py`.
 
 ## The fourteen intents, and none
@@ -73,6 +82,7 @@ wallet calls `check_intent` and `check_grounded` on the answer before it asks fo
 
 To make it again (the grammar is `weftwork.models.grammar`; `--resume` goes on from the last checkpoint):
 
+<!-- not run: training takes hours on two cores -->
 ```sh
 UV_FIND_LINKS=$PIP_FIND_LINKS uv run --group train python tools/train_intent.py --out build/intent
 uv run --group train python tools/intent_box.py --run build/intent
