@@ -12,7 +12,7 @@ Words = Annotated[
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="Which model; `--models` lists them.")]
 Best = Annotated[
-    int, typer.Option("--best", min=0, max=8, help="Ask this many miners and take the best answer.")
+    int, typer.Option("--best", min=0, max=8, help="Ask this many miners, 2 to 8, and take the best answer.")
 ]
 Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of wallet intents, and stop.")]
 Models = Annotated[bool, typer.Option("--models", help="List the models that are served, and stop.")]
@@ -43,6 +43,8 @@ def ask(
         if models:
             _list_models(as_json)
             return
+        if best == 1:
+            raise BadInput("the best of one answer is that answer", value=best, hint="--best 2 to 8, or none")
         text = " ".join(words or []) or ("" if sys.stdin.isatty() else sys.stdin.read())
         if not text.strip():
             raise BadInput("there is nothing to ask", hint='weft ask "swap 250 USDC for ETH"')

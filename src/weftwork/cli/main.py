@@ -43,6 +43,7 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(f"weftwork.cli.{name}")
         module.app.rich_markup_mode = None  # plain help, in pipes and terminals alike
+        module.app._add_completion = False
         command = typer.main.get_command(module.app)
         command.name = name
         return command

@@ -8,7 +8,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,23 @@ def walk_commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[t
 
 
 EVERY = list(walk_commands(typer.main.get_command(app)))
+
+
+@pytest.fixture
+def type_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in an empty home; its status, output and errors."""
+    monkeypatch.setenv("WEFT_HOME", str(tmp_path))
+    monkeypatch.delenv("WEFT_DEBUG", raising=False)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            app([*words])
+        shown = capsys.readouterr()
+        return int(end.value.code or 0), shown.out, shown.err
+
+    return call
 
 
 def test_cold_help_imports_nothing_heavy() -> None:
@@ -111,19 +128,19 @@ def test_version_is_the_package_s(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_failure_is_a_code_a_sentence_and_a_hint(
-    words: tuple[str, ...], status: int, code: str, tmp_path: Path
+    words: tuple[str, ...], status: int, code: str, type_in: Callable[..., tuple[int, str, str]]
 ) -> None:
-    told = run_weft(tmp_path, *words, "--json", check=False)
-    error = json.loads(told.stdout)["error"]
-    assert (told.returncode, error["code"]) == (status, code)
-    assert error["message"]
-    if words == ("status",) or code == "input.config":
+    ended, out, err = type_in(*words, "--json")
+    error = json.loads(out)["error"]
+    assert (ended, error["code"], err) == (status, code, "")
+    ended, out, err = type_in(*words)
+    assert (ended, out) == (status, "")
+    assert err.splitlines()[0] == f"error {code}: {error['message']}"
+    if code == "input.config":
         assert error["hint"]
-        shown = run_weft(tmp_path, *words, check=False)
-        assert shown.returncode == status
-        assert shown.stderr.splitlines()[0] == f"error {code}: {error['message']}"
-        assert shown.stderr.splitlines()[1] == f"hint: {error['hint']}"
-        assert shown.stdout == ""
+    if error.get("hint"):
+        assert err.splitlines()[1] == f"hint: {error['hint']}"
+    assert "Traceback" not in err
 
 
 def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
