@@ -21,7 +21,7 @@ from weftwork.ledger.key import Account
 from weftwork.models.gateway import shape
 from weftwork.models.gateway.asker import Bill, ClientAsker, KeyAsker
 from weftwork.models.gateway.best import Judge, best
-from weftwork.models.gateway.broker import Broker, Patience
+from weftwork.models.gateway.broker import Broker
 from weftwork.models.gateway.directory import Directory, Seat
 from weftwork.models.gateway.hop import ClientHop, pack
 from weftwork.models.gateway.key import KeyRing
@@ -30,6 +30,7 @@ from weftwork.models.gateway.relay import Relay, Trip
 from weftwork.models.gateway.route import Policy
 from weftwork.models.gateway.stream import Leg, Streamed, opener
 from weftwork.models.gateway.thread import read_thread
+from weftwork.models.gateway.till import Patience
 from weftwork.models.gateway.work import Work
 from weftwork.records import Domains
 from weftwork.store import Store
@@ -60,9 +61,7 @@ class Setting:
 
 
 class Gateway:
-    """One gateway: ``app`` serves it; ``directory`` is filled by discovery; ``keys`` holds the API
-    accounts.
-    """
+    """One gateway: ``app`` serves it, ``directory`` is filled by discovery, ``keys`` holds API accounts."""
 
     def __init__(
         self,
@@ -148,9 +147,7 @@ class Gateway:
                 self.broker.spawn(self.broker.resume(seat))
 
     async def resume(self) -> None:
-        """Asks every miner what it holds, as after a crash; runs by itself when the gateway starts to
-        serve.
-        """
+        """Asks every miner what it holds, as after a crash; runs by itself when serving starts."""
         self._serving = True
         for seat in self.directory.seats():
             self.broker.spawn(self.broker.resume(seat))

@@ -56,9 +56,7 @@ class KeyAsker:
 
 
 class ClientAsker:
-    """A client with a key of its own: its signed request caps the price; its id is the nonce of the next
-    hop.
-    """
+    """A client with its own key: its signed request caps the price; its id is the next hop's nonce."""
 
     __slots__ = ("_held", "id", "kept", "own", "salt")
 

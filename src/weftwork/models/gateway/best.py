@@ -37,9 +37,7 @@ _FLOOR = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One answer to be ranked: its words, the miner's weight in millionths, the judge's score in
-    millionths.
-    """
+    """One answer to be ranked: its words; the miner's weight and the judge's score in millionths."""
 
     text: str
     weight: int
@@ -68,9 +66,7 @@ def _sorted(value: Any) -> Any:
 
 
 def rank(entries: Sequence[Entry], schema: Any = None) -> list[tuple[int, bool, int]]:
-    """The entries best first, each as (its place in ``entries``, schema validity, weight that agrees with
-    it).
-    """
+    """The entries best first, each as (place in ``entries``, schema validity, weight that agrees)."""
     words = [normalize(entry.text) for entry in entries]
     agree: dict[str, int] = {}
     for word, entry in zip(words, entries, strict=True):
@@ -171,14 +167,14 @@ async def _deliver(relay: Relay, trip: Trip, asks: list[Ask]) -> tuple[list[Work
             broker.spawn(broker.cancel(ask))
         raise
     works: list[Work] = []
-    for (ask, *_), found in zip(committed, answers, strict=True):
-        if isinstance(found, BaseException):
-            lose(ask, found)
+    for (ask, *_), shown in zip(committed, answers, strict=True):
+        if isinstance(shown, BaseException):
+            lose(ask, shown)
             continue
-        record = found.receipt.record
+        record = shown.receipt.record
         trip.bill.add(record.price, record.input_tokens, record.output_tokens)
-        relay.directory.settle(ask.seat, found.took_us)
-        works.append(found)
+        relay.directory.settle(ask.seat, shown.took_us)
+        works.append(shown)
     return works, failed
 
 

@@ -1,5 +1,4 @@
-"""Asks miners: signs a request, sends it with the vouchers that are owed, proves the answer, books what is
-due.
+"""Asks miners: signs a request, sends it with what is owed, proves the answer, books what is due.
 
 Every path that ends in a proven receipt books it once, whether or not its answer was still wanted; what was
 never receipted is never paid. A miner's complaint about the call itself becomes the caller's error.
@@ -28,6 +27,8 @@ from weftwork.units import Digest, keccak
 from weftwork.wire.client import Client, Reply, StreamReply
 from weftwork.wire.sse import Event, Parser
 
+__all__ = ["Broker", "Part", "Patience"]
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -42,9 +43,7 @@ class Part:
 
 @dataclass(slots=True)
 class _Told:
-    """What a miner has said in a stream so far: words under its newest receipt, fresh ones since, its
-    price.
-    """
+    """What a miner said in a stream so far: words under its newest receipt, fresh ones, its price."""
 
     words: str = ""
     fresh: list[str] = field(default_factory=list)
@@ -80,9 +79,7 @@ class Broker(Till):
     def prepare(
         self, seat: Seat, call: Call, asker: Asker, prefix: str = "", quote: int | None = None
     ) -> Ask:
-        """A signed request of ``call`` to ``seat``, recorded; with ``prefix`` the answer goes on from
-        there.
-        """
+        """A signed, recorded request of ``call`` to ``seat``; with ``prefix`` it goes on from there."""
         text = call.text
         if prefix:
             body = {**call.body, "weft_prefix": prefix}
@@ -142,9 +139,7 @@ class Broker(Till):
         return reply
 
     def _must_pay(self, seat: Seat, status: int, signed: int) -> bool:
-        """True if a miner refused for money that a voucher not yet sent covers; from now on each call has
-        one.
-        """
+        """True if a miner refused for money that an unsent voucher covers; now each call has one."""
         if status != 402 or seat.strict or seat.purse is None or seat.purse.due <= signed:
             return False
         seat.strict = True

@@ -24,9 +24,7 @@ _LISTED = ("uid", "endpoint", "model", "input_price", "output_price", "engine", 
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One miner as this gateway knows it: where it is, what it serves at what price (wad a token), how it
-    did.
-    """
+    """One miner as this gateway knows it: where it is, its model, prices (wad a token), how it did."""
 
     wallet: str
     subnet: int
@@ -76,9 +74,7 @@ class Directory:
         self._wheels: dict[str, tuple[float, Wheel[Seat]]] = {}
 
     def update(self, found: Iterable[Seat]) -> list[Seat]:
-        """Replaces what is served; a miner known before keeps its standing, purse and key. Returns the new
-        ones.
-        """
+        """Replaces what is served; known miners keep standing, purse and key. Returns the new ones."""
         seats: dict[tuple[int, str], Seat] = {}
         for seat in found:
             old = self._seats.get(seat.key)
@@ -110,9 +106,7 @@ class Directory:
         return next((seat for seat in self._seats.values() if seat.wallet == wallet), None)
 
     def wheel(self, model: str) -> Wheel[Seat]:
-        """The choice among the miners that serve ``model`` and can be paid, a fraction of a second old at
-        most.
-        """
+        """The choice among miners of ``model`` that can be paid, at most a fraction of a second old."""
         now = self._clock()
         held = self._wheels.get(model)
         if held is not None and now - held[0] < _FRESH:
@@ -133,9 +127,7 @@ class Directory:
         return wheel
 
     def settle(self, seat: Seat, took_us: int | None) -> None:
-        """Counts an answer of ``seat`` after ``took_us`` microseconds; None is a failure, after which it
-        rests.
-        """
+        """Counts an answer of ``seat`` after ``took_us`` microseconds; None: a failure, and it rests."""
         if took_us is not None:
             seat.standing.succeed(took_us)
             return

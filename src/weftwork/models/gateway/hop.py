@@ -8,8 +8,7 @@ own receipt.
 and in the answer (of a stream: in its last chunk, under ``weft``)
 
     x-weft-receipt   base64 of {"receipt": the gateway's, "salt"}: what the client owes the gateway
-    x-weft-work      base64 of {"request", "receipt", "salt"}: what the gateway asked, and what the miner
-    proved
+    x-weft-work      base64 of {"request", "receipt", "salt"}: the gateway's request, the miner's proof
 """
 
 from __future__ import annotations
@@ -59,9 +58,7 @@ class ClientHop:
         return self.book.credit
 
     async def admit(self, request: HttpRequest) -> ClientAsker:
-        """The client behind a call, its money held; raises what is wrong with request, salt, vouchers or
-        channel.
-        """
+        """The client behind a call, its money held; raises what is wrong with what it sent."""
         headers = request.headers
         signed = Signed.from_json(_decode("x-weft-request", headers["x-weft-request"]))
         record = signed.record

@@ -20,9 +20,7 @@ T = TypeVar("T")
 
 
 class Trip:
-    """One call on its way: who asks, what is held for it, which miners were tried, its thread's first
-    request.
-    """
+    """One call on its way: who asks, money held, miners tried, the first request of its thread."""
 
     __slots__ = ("asker", "bill", "call", "link", "root", "tried")
 
@@ -131,7 +129,8 @@ class Relay:
         except WeftError:
             if race.other is not None:
                 race.done = True
-                return await race.other
+                other: T = await race.other
+                return other
             raise
         finally:
             race.done = True

@@ -94,7 +94,7 @@ class Check:
         if isinstance(value, list):
             return self._allows_array(schema, value, depth)
         if isinstance(value, str):
-            return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
+            return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)))
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return _allows_number(schema, value)
         return True

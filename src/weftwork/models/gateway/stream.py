@@ -20,9 +20,7 @@ from weftwork.records import Receipt, Signed
 
 
 class Leg:
-    """The part of a streamed answer that one miner gives: its parts, its newest receipt, and the money
-    held.
-    """
+    """What one miner gives of a streamed answer: its parts, its newest receipt, the money held."""
 
     __slots__ = ("_relay", "_trip", "ask", "closed", "finish", "first", "parts", "receipt", "salt")
 
@@ -100,9 +98,7 @@ def opener(relay: Relay, prefix: str = "") -> Callable[[Trip, Seat], Any]:
 
 
 class Streamed:
-    """One streamed answer over as many legs as it takes; iterate :meth:`events`, the bytes of its SSE
-    events.
-    """
+    """One streamed answer over as many legs as it takes; :meth:`events` gives its bytes."""
 
     def __init__(
         self,

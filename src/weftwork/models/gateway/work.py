@@ -33,9 +33,7 @@ class Ask:
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """One proven answer: the miner's receipt over ``text`` and its salt, and how long it took
-    (microseconds).
-    """
+    """One proven answer: the miner's receipt over ``text`` and its salt; microseconds that it took."""
 
     ask: Ask
     receipt: Signed[Receipt]
@@ -103,7 +101,8 @@ def check_signature(seat: Seat, digest: bytes, signature: bytes, signed: Signed[
 
 def _recover(digest: bytes, signature: bytes) -> bytes:
     raw = signature[:64] + bytes((signature[64] - 27,))
-    return PublicKey.from_signature_and_message(raw, digest, hasher=None).format()
+    found: bytes = PublicKey.from_signature_and_message(raw, digest, hasher=None).format()
+    return found
 
 
 def _wrong(ask: Ask, words: str) -> BadAnswer:
