@@ -57,7 +57,7 @@ class Till:
         self._flushes: dict[str, asyncio.TimerHandle] = {}
 
     def book(self, seat: Seat, receipt: Signed[Receipt]) -> None:
-        """Records a proven receipt and that it is owed; its voucher rides on a request, or soon goes alone."""
+        """Records a proven receipt, and that it is owed; its voucher rides on a request or goes alone."""
         name = self.store.add(receipt)
         if seat.purse is None or name in self._booked:
             return
