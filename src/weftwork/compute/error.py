@@ -10,6 +10,8 @@
         ├── SdlValue               a value is of the wrong kind or out of its range
         ├── SdlReference           a name that nothing in the file declares
         └── SdlLimit               a group asks for more than one may
+    Refused
+    └── NoBid                      a provider does not bid on this order, and says why
     NotFound
     └── SdlNotFound                no deployment file there
 """
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weftwork.errors import BadInput, NotFound
+from weftwork.errors import BadInput, NotFound, Refused
 
 
 class BadSdl(BadInput):
@@ -103,3 +105,11 @@ class SdlNotFound(NotFound):
 
     code = "not_found.sdl"
     hint = "weft compute check FILE checks a deployment file; - reads standard input"
+
+
+class NoBid(Refused):
+    """A provider does not bid on this order; the sentence says why, ``value`` what it was about."""
+
+    code = "refused.no_bid"
+    hint = "weft compute why FILE shows every provider with the constraint that it fails"
+    status = 409
