@@ -22,6 +22,7 @@ interface Token:
 
 END_BITS: constant(uint256) = 48
 END_MASK: constant(uint256) = 2**48 - 1
+# Largest lock, smallest units.
 MAX_AMOUNT: constant(uint256) = 2**160 - 1
 # Most epochs brought up to date, or claimed, in one call; call again for more.
 MAX_STEPS: constant(uint256) = 64
