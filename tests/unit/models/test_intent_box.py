@@ -87,3 +87,15 @@ def test_the_held_out_split_shares_no_line_with_a_training_seed() -> None:
     held = {text for text, intent in generate(HELD_OUT_SEED, 1000) if intent["intent"] != "none"}
     trained = {text for text, _ in generate(7 * 1_000_003, 8000)}
     assert len(held & trained) <= len(held) // 200
+
+
+def test_the_grammar_never_says_a_sentence_written_by_hand() -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from intent_grammar import generate
+    finally:
+        sys.path.pop(0)
+    rows = (ROOT / "tests" / "fixtures" / "intents.jsonl").read_text().splitlines()
+    by_hand = {json.loads(row)["text"].lower().rstrip(".!?") for row in rows}
+    said = {text.lower().rstrip(".!?") for text, _ in generate(5, 20_000)}
+    assert not by_hand & said
