@@ -353,6 +353,7 @@ def main() -> None:
     options = parser.parse_args()
     names = options.only.split(",")
     install(names)
+    load = round(os.getloadavg()[0], 1)
     gateway_core, rest = cores()
     side = str(HERE / "gateway_side.py")
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as held:
