@@ -1,5 +1,4 @@
-"""Our gateway against the LiteLLM proxy, the Portkey gateway and nginx, one worker each, side by side in
-one run.
+"""Our gateway beside the LiteLLM proxy, the Portkey gateway and nginx: one worker each, in one run.
 
     python benchmarks/gateway.py                      # everything; installs the peers on the first run
     python benchmarks/gateway.py --only ours,nginx --seconds 2 --repeat 1 --dry
@@ -8,8 +7,9 @@ Measured: requests a second, and CPU time a request of the gateway process alone
 /proc/PID/stat, all threads and children), at 1 and 32 connections, streaming and not. Ours authenticates,
 routes, checks a signed receipt and signs vouchers for each call, towards a signing miner in a process of
 its own; the peers pass the same answer on from a bare mock. The gateway has one core, load and upstream the
-other. Runs are interleaved and repeated; medians are printed and written to
-``benchmarks/results/gateway.json``.
+other. Our gateway's records are on disk; the miner, which answers only when its books are synced, keeps
+them in memory where there is /dev/shm, since the mock has no disk to wait for either. Runs are interleaved
+and repeated; medians are printed and written to ``benchmarks/results/gateway.json``.
 
 Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
 """
@@ -245,10 +245,10 @@ def start_nginx(core: str, upstream: int, folder: Path) -> Peer:
     return Peer("nginx", port, {}, process, stream_path="/stream/v1/chat/completions")
 
 
-def start_ours(core: str, rest: str, folder: Path) -> tuple[Peer, subprocess.Popen[bytes], int]:
+def start_ours(core: str, rest: str, folder: Path, books: str) -> tuple[Peer, subprocess.Popen[bytes], int]:
     miner_port, port = free_port(), free_port()
     side = str(HERE / "gateway_side.py")
-    miner = start(rest, sys.executable, side, "miner", str(miner_port), str(folder))
+    miner = start(rest, sys.executable, side, "miner", str(miner_port), books)
     wait_port(miner_port, miner)
     url = f"http://127.0.0.1:{miner_port}"
     process = start(core, sys.executable, side, "gateway", str(port), str(folder), url)
@@ -356,7 +356,11 @@ def main() -> None:
     load = round(os.getloadavg()[0], 1)
     gateway_core, rest = cores()
     side = str(HERE / "gateway_side.py")
-    with tempfile.TemporaryDirectory(prefix="weft-bench-") as held:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with (
+        tempfile.TemporaryDirectory(prefix="weft-bench-") as held,
+        tempfile.TemporaryDirectory(prefix="weft-bench-", dir=memory) as books,
+    ):
         folder = Path(held)
         processes: list[subprocess.Popen[bytes]] = []
         try:
@@ -370,7 +374,7 @@ def main() -> None:
             processes += [peer.process for peer in every if peer.process is not None]
             miner_port = 0
             if "ours" in names:
-                ours, miner, miner_port = start_ours(gateway_core, rest, folder)
+                ours, miner, miner_port = start_ours(gateway_core, rest, folder, books)
                 processes += [miner, ours.process]  # type: ignore[list-item]
                 peers.insert(0, ours)
             for peer in peers:
@@ -412,6 +416,7 @@ def main() -> None:
     if not options.dry:
         facts = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
         facts |= {
+            "load_average_before": load,
             "seconds": options.seconds,
             "repeat": options.repeat,
             "litellm": LITELLM,
