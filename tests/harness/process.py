@@ -24,7 +24,7 @@ from weftwork.ledger.serve import free_port
 
 ROOT = Path(__file__).parents[2]
 WEFT = [sys.executable, "-c", "import sys; sys.argv[0] = 'weft'; from weftwork.cli.main import run; run()"]
-WAIT = 90.0
+WAIT = 240.0
 
 
 def run_weft(home: Path, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:

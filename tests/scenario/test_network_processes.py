@@ -115,7 +115,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 def raise_town(town: Town) -> None:
     """Everything is started at once, in no order: each waits for what it needs."""
     for name in ("validator-a", "validator-b"):
-        town.start(name, "--rate", "6", "--wait", "90")
+        town.start(name, "--rate", "6", "--wait", "240")
     town.start("miner-real", "--engine", "weft-intent")
     for name in ("miner-echo", "miner-parrot"):
         town.start(name, "--engine", "echo", "--model", "weft-intent")

@@ -60,13 +60,13 @@ class LedgerProcess:
         return cls(process, path)
 
     @classmethod
-    def start(cls, path: Path, *, timeout: float = 60.0, **options: Any) -> LedgerProcess:
+    def start(cls, path: Path, *, timeout: float = 180.0, **options: Any) -> LedgerProcess:
         """Start it and wait until it answers; raises :class:`LedgerUnavailable` with its own reason."""
         started = cls.spawn(path, **options)
         started.wait(timeout)
         return started
 
-    def wait(self, timeout: float = 60.0) -> str:
+    def wait(self, timeout: float = 180.0) -> str:
         """Its URL, once it answers; raises :class:`LedgerUnavailable` with its own reason."""
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], timeout)
