@@ -177,9 +177,9 @@ def open_with_authorization(
 @external
 def deposit(payer: address, receiver: address, amount: uint256):
     """
-    @notice Add to an open channel from the caller's tokens; anyone may.
+    @notice Add to an open channel from the caller's tokens; anyone may, unless it is empty.
     """
-    escrow._deposit(escrow._id(payer, receiver), amount)
+    escrow._deposit(escrow._id(payer, receiver), amount, msg.sender == payer)
     self._receive(msg.sender, amount)
 
 
@@ -190,7 +190,7 @@ def deposit_with_authorization(payer: address, receiver: address, amount: uint25
             salt).
     """
     nonce: bytes32 = keccak256(abi_encode(DEPOSIT_TAG, receiver, given.salt))
-    escrow._deposit(escrow._id(payer, receiver), amount)
+    escrow._deposit(escrow._id(payer, receiver), amount, True)
     self._receive_authorized(payer, amount, nonce, given)
 
 

@@ -147,7 +147,7 @@ def _open(
     payer: address, receiver: address, subnet: uint256, route_: bytes32, signer: address, amount: uint256
 ) -> bytes32:
     """
-    @dev An emptied channel may be opened anew, on other terms; its totals go on.
+    @dev An emptied channel may be opened anew, on other terms.
     """
     assert receiver != empty(address), "channels: receiver is zero"
 
@@ -171,16 +171,27 @@ def _open(
 
 
 @internal
-def _deposit(id: bytes32, amount: uint256):
-    self._get(id)
+def _deposit(id: bytes32, amount: uint256, is_payer: bool):
+    """
+    @dev Only the payer fills a channel that is empty, so that nobody keeps him from opening it anew.
+    """
+    assert self._balance(self._get(id)) != 0 or is_payer, "channels: channel is empty"
+
     self._add(id, amount)
 
 
 @internal
 def _add(id: bytes32, amount: uint256):
+    """
+    @dev What was given back counts as claimed once the channel is filled anew: no voucher of before draws on that.
+    """
     assert amount != 0, "channels: amount is zero"
 
-    self.channels[id].deposited += amount
+    channel: Channel = self.channels[id]
+    if channel.withdrawn != 0 and self._balance(channel) == 0:
+        self.channels[id].claimed = channel.deposited
+        self.channels[id].withdrawn = 0
+    self.channels[id].deposited = channel.deposited + amount
 
     log Deposited(channel=id, amount=amount)
 

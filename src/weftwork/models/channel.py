@@ -120,6 +120,10 @@ class ChannelBook:
         if found is None:
             found = self._restore(payer, view)
         found.view, found.seen = view, self._clock()
+        if (
+            view.claimed > found.paid
+        ):  # the channel was filled anew, or a voucher claimed that is not kept here
+            found.due, found.paid = max(found.due, view.claimed), view.claimed
         return found
 
     def _restore(self, payer: str, view: ChannelView) -> _Payer:

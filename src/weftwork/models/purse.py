@@ -52,6 +52,16 @@ class ChannelPurse:
         """What the deposit still covers beyond receipts in hand; None if the deposit is not known."""
         return None if self.deposit is None else self.deposit - self.due
 
+    def rebase(self, claimed: int) -> None:
+        """Goes on above what the ledger counts as ``claimed``: in a channel that was filled anew that is all of
+        before, so that no older voucher draws on the new deposit; what is due beyond the last voucher stays due.
+        """
+        if claimed > self.signed:
+            self.due = claimed + max(0, self.due - self.signed)
+            self.signed = self.acknowledged = claimed
+            self._last = None
+            self._save()
+
     def accept(self, receipt: Signed[Receipt] | Receipt) -> int:
         """Books a receipt that the caller has checked, and returns what it adds; partial ones of a request
         add up."""

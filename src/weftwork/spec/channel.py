@@ -71,9 +71,11 @@ def open_channel(before: Channel, amount: int, signer: str = NOBODY) -> Channel:
     return _add(totals, amount)
 
 
-def deposit(before: Channel, amount: int) -> Channel:
-    """Add to an open channel."""
+def deposit(before: Channel, amount: int, by_payer: bool = True) -> Channel:
+    """Add to an open channel; only the payer fills one that is empty."""
     _check_open(before)
+    if before.balance == 0 and not by_payer:
+        raise Refused("channels: channel is empty", value=amount)
     return _add(before, amount)
 
 
@@ -139,4 +141,6 @@ def _check_open(channel: Channel) -> None:
 def _add(channel: Channel, amount: int) -> Channel:
     if amount == 0:
         raise Refused("channels: amount is zero")
+    if channel.balance == 0:  # what was given back counts as claimed: earlier vouchers are void
+        channel = replace(channel, claimed=channel.deposited, withdrawn=0)
     return replace(channel, deposited=channel.deposited + amount)

@@ -109,7 +109,7 @@ class ChannelMachine(RuleBasedStateMachine):
     def deposit(self, p, r, amount, giver):
         amount = self.afford(self.sender(giver), amount)
         done = self.both(
-            lambda: spec.deposit(self.mirror[p, r], amount),
+            lambda: spec.deposit(self.mirror[p, r], amount, self.sender(giver) == self.sender(p)),
             lambda: self.channels.deposit(
                 self.sender(p), self.world.receivers[r], amount, sender=self.sender(giver)
             ),

@@ -94,8 +94,32 @@ def test_overdrawn_voucher_pays_what_is_there_and_the_rest_after_a_deposit(world
     assert world.claim(150) == 100
     with world.vm.reverts("channels: channel is empty"):
         world.claim(150)
-    world.channels.deposit(payer, miner, 500, sender=world.stranger)
+    world.channels.deposit(payer, miner, 500, sender=payer)
     assert world.claim(150) == 50
+
+
+def test_stranger_with_a_unit_does_not_keep_the_payer_from_opening_anew(world):
+    payer, miner = world.payers[0], world.receivers[0]
+    world.open(amount=100)
+    world.channels.release(payer, 100, sender=miner)
+    with world.vm.reverts("channels: channel is empty"):
+        world.channels.deposit(payer, miner, 1, sender=world.stranger)
+    world.open(amount=50)
+
+
+@pytest.mark.parametrize("again", ["open", "deposit"])
+def test_voucher_from_before_the_money_was_given_back_draws_nothing_from_the_next_deposit(world, again):
+    payer, miner = world.payers[0], world.receivers[0]
+    world.open(amount=100)
+    assert world.claim(30) == 30
+    world.channels.release(payer, 100, sender=miner)
+    if again == "open":
+        world.open(amount=50)
+    else:
+        world.channels.deposit(payer, miner, 50, sender=payer)
+    with world.vm.reverts("channels: voucher is already claimed"):
+        world.claim(100)
+    assert world.claim(110) == 10, "vouchers go on above what was deposited before"
 
 
 def test_withdrawal_waits_and_a_claim_in_between_comes_first(world):
