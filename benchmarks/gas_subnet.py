@@ -94,7 +94,6 @@ def run_epoch(meter: Any) -> None:
         meter.call("of 16 weights", weights.reveal_weights, *given, sender=judge.account)
     world.next_epoch()
     meter.call("nothing staked", epochs.seal, subnet, 0)
-    meter.call("", epochs.skip, subnet, 0)
     meter.call("", epochs.seal, subnet, now)
     claims = [Claim(i, ClaimKind.PAY, one.agent, one.address, WAD // 2) for i, one in enumerate(miners)]
     claims += [Claim(16 + i, ClaimKind.STAKE, one.agent, one.address, WAD) for i, one in enumerate(judges)]

@@ -237,6 +237,10 @@ def read_sealed(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -
     epochs = contracts.at(ledger, "epochs")
     kept = epochs.call("epochs", subnet, epoch)
     status, pot, fees, total, snapshot, _, _, _, closing = kept
+    if status == 0 and epoch < epochs.call("next_seal", subnet):
+        return Sealed(
+            SKIPPED, 0, 0, 0, Digest(snapshot), Digest(epochs.call("previous", subnet)), Digest(closing)
+        )
     if status == 0:
         raise EpochNotFound(f"epoch {epoch} of subnet {subnet} is not sealed", value=epoch)
     if status == CLOSED:
@@ -390,17 +394,16 @@ def sign_closing(plan: ClosingPlan, account: Account, contracts: Contracts) -> V
 
 
 def seal_epoch(ledger: Ledger, contracts: Contracts, account: Account, subnet: int, epoch: int) -> Sealed:
-    """Seal an epoch and all before it, skipping those in which nobody could vote; what was fixed.
+    """Seal an epoch and all before it; what was fixed. Epochs in which nobody could vote are passed by, any
+    number of them in one transaction.
 
     Several may do this at once: who comes second finds it done. Raises Reverted before the epoch has ended.
     """
-    epochs = contracts.at(ledger, "epochs")
+    epochs, weights = contracts.at(ledger, "epochs"), contracts.at(ledger, "weights")
     while (number := epochs.call("next_seal", subnet)) <= epoch:
-        _act(epochs, account, "seal", subnet, number, counter="next_seal")
-    while (number := epochs.call("next_close", subnet)) <= epoch:
-        if epochs.call("epochs", subnet, number)[3] != 0:
-            break
-        _act(epochs, account, "skip", subnet, number, counter="next_close")
+        ended = max(contracts.at(ledger, "subnets").call("current_epoch", subnet) - 1, number)
+        judged = min(weights.call("next_judged", subnet, number), max(ended, epoch))
+        _act(epochs, account, "seal", subnet, judged, counter="next_seal")
     return read_sealed(ledger, contracts, subnet, epoch)
 
 

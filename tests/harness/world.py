@@ -165,12 +165,9 @@ class World:
 
     # closings
     def seal(self, epoch: int) -> int:
-        """Seal an epoch that has ended, after all before it; empty ones before it are skipped."""
+        """Seal an epoch that has ended, after all before it."""
         while self.epochs.next_seal(self.subnet) < epoch:
-            earlier = self.epochs.next_seal(self.subnet)
-            self.epochs.seal(self.subnet, earlier)
-            if self.epochs.epochs(self.subnet, earlier).total == 0:
-                self.epochs.skip(self.subnet, earlier)
+            self.epochs.seal(self.subnet, self.epochs.next_seal(self.subnet))
         return int(self.epochs.seal(self.subnet, epoch))
 
     def closing(

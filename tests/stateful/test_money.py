@@ -19,6 +19,7 @@ from weftwork.records import Domain, Voucher
 from weftwork.spec import stake as spec
 from weftwork.spec.emission import epoch_emission
 from weftwork.spec.merkle import Claim, ClaimKind
+from weftwork.spec.quorum import may_skip
 from weftwork.spec.stake import Collateral, Pool, Withdrawal, Young
 from weftwork.spec.subnet import SUBNET_PRESETS
 
@@ -63,7 +64,6 @@ def fresh_world() -> World:
             world.enter(world.people[name])
         world.first = world.next_epoch()
         world.seal(world.first - 1)
-        world.epochs.skip(world.subnet, world.first - 1)
         world.start = world.vm.snapshot()
         world.parties = [p.account for p in world.people.values()] + [world.founder]
         _base.append(world)
@@ -230,11 +230,17 @@ class Money(RuleBasedStateMachine):
         world.epochs.seal(world.subnet, epoch)
         record = world.epochs.epochs(world.subnet, epoch)
         minting = record.pot - record.fees
-        assert minting == (epoch_emission(issued, 20) if record.total else 0)
+        in_time = not may_skip(record.total, world.epoch, epoch, world.params.stall_epochs)
+        assert minting == (epoch_emission(issued, 20) if in_time else 0)
         assert record.total == world.weights.total_stake(world.subnet, epoch)
+        assert record.status == (1 if record.total else 0)
+
+    def record(self, epoch):
+        return self.world.epochs.epochs(self.world.subnet, epoch)
 
     def sealed(self):
         epoch = self.world.epochs.next_close(self.world.subnet)
+        assert epoch == self.world.epochs.next_seal(self.world.subnet) or self.record(epoch).status == 1
         return epoch if epoch < self.world.epochs.next_seal(self.world.subnet) else None
 
     @precondition(lambda self: self.sealed() is not None)
@@ -258,7 +264,12 @@ class Money(RuleBasedStateMachine):
         try:
             world.close(world.closing(epoch, claims), *signers)
         except Reverted as error:
-            expect(error, "epochs: quorum is not reached", "epochs: nobody had that seat")
+            expect(
+                error,
+                "epochs: quorum is not reached",
+                "epochs: nobody had that seat",
+                "epochs: epoch has stalled",
+            )
             return
         self.claims[epoch] = claims
         self.open_claims += [(epoch, i) for i in range(len(claims))]

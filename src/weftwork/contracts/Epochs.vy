@@ -8,6 +8,7 @@
              skips it: its emission is never minted and its fees carry over. Open claims can be made for ever.
 """
 
+import book
 import closing
 import eip712
 import emission
@@ -16,11 +17,18 @@ import merkle
 import quorum
 import signature
 
+initializes: book
 initializes: closing
 initializes: eip712
 initializes: fault
 
 exports: (
+    book.carried,
+    book.epochs,
+    book.next_close,
+    book.next_seal,
+    book.previous,
+    book.reserved,
     closing.hash_closing,
     closing.is_claimed,
     eip712.DOMAIN_SEPARATOR,
@@ -31,6 +39,7 @@ exports: (
 interface Token:
     def transfer(receiver: address, amount: uint256) -> bool: nonpayable
     def mint(receiver: address, amount: uint256): nonpayable
+    def burn(amount: uint256): nonpayable
     def minted() -> uint256: view
     def CAP() -> uint256: view
 
@@ -64,6 +73,7 @@ interface Subnets:
 interface Weights:
     def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256): view
     def total_stake(subnet: uint256, epoch: uint256) -> uint256: view
+    def next_judged(subnet: uint256, epoch: uint256) -> uint256: view
 
 
 interface Channels:
@@ -92,43 +102,8 @@ base_emission: public(immutable(uint256))
 CAP: immutable(uint256)
 
 
-flag Status:
-    SEALED
-    CLOSED
-    SKIPPED
-
-
-struct Epoch:
-    status: Status
-    pot: uint256
-    fees: uint256
-    total: uint256
-    snapshot: bytes32
-    payout: uint256
-    claimed: uint256
-    claims: bytes32
-    closing: bytes32
-
-
-epochs: public(HashMap[uint256, HashMap[uint256, Epoch]])
-next_seal: public(HashMap[uint256, uint256])
-next_close: public(HashMap[uint256, uint256])
-previous: public(HashMap[uint256, bytes32])
-carried: public(HashMap[uint256, uint256])
-reserved: public(uint256)
-
-
 event Raised:
     network: indexed(address)
-
-
-event Sealed:
-    subnet: indexed(uint256)
-    epoch: indexed(uint256)
-    pot: uint256
-    fees: uint256
-    total: uint256
-    snapshot: bytes32
 
 
 event Closed:
@@ -138,11 +113,6 @@ event Closed:
     closing: closing.Closing
     signed: uint256
     minted: uint256
-
-
-event Skipped:
-    subnet: indexed(uint256)
-    epoch: indexed(uint256)
 
 
 event Claimed:
@@ -199,42 +169,44 @@ def __init__(
 @external
 def seal(subnet: uint256, epoch: uint256) -> uint256:
     """
-    @notice Fix what an epoch that has ended may pay, and whose stake decides on it; anyone, in order. The pot.
+    @notice Fix what an epoch that has ended may pay, and whose stake decides on it; anyone, in order. The pot. Epochs
+            in which nobody could vote are passed by, this one too: their fees wait, or are burnt where the subnet is
+            dissolved and nobody judges any more.
     """
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
     assert epoch < rules.current, "epochs: epoch has not ended"
-    assert epoch == self.next_seal[subnet], "epochs: epochs are sealed in order"
+    first: uint256 = book.next_seal[subnet]
+    assert (
+        first == epoch or (first < epoch and staticcall Weights(weights).next_judged(subnet, first) >= epoch)
+    ), "epochs: epochs are sealed in order"
 
+    if channels != empty(address):
+        fees: uint256 = extcall Channels(channels).collect(subnet)
+        book.carried[subnet] += fees
+    issued: uint256 = staticcall Token(token).minted() + book.reserved
+    budget: uint256 = emission._block_emission(issued, CAP, base_emission) * rules.tempo
+    total: uint256 = staticcall Weights(weights).total_stake(subnet, epoch)
+    allotted: uint256 = 0
+    # asked for the newest epoch in any case, so that a policy that counts usage forgets a subnet that has died
+    if total != 0 or epoch + 1 == rules.current:
+        allotted = extcall Policy(policy).allot(subnet, budget)
+    if total == 0:
+        book._pass(subnet, epoch)
+        if not rules.live and book.next_close[subnet] == book.next_seal[subnet]:
+            self._burn(subnet)
+        return 0
+
+    if first != epoch:
+        book._pass(subnet, epoch - 1)
+    minting: uint256 = 0
+    if rules.live and rules.current <= epoch + rules.stall:
+        minting = min(min(allotted, budget), CAP - min(issued, CAP))
     last: uint256 = rules.first_block + rules.tempo - 1
     snapshot: bytes32 = empty(bytes32)
     if block.number - last <= 256:
         snapshot = blockhash(last)
-    total: uint256 = staticcall Weights(weights).total_stake(subnet, epoch)
-    self.next_seal[subnet] = epoch + 1
-    fees: uint256 = self.carried[subnet]
-    self.carried[subnet] = 0
-    if channels != empty(address):
-        fees += extcall Channels(channels).collect(subnet)
-    minted: uint256 = 0
-    if rules.live and total != 0:
-        issued: uint256 = staticcall Token(token).minted() + self.reserved
-        budget: uint256 = emission._block_emission(issued, CAP, base_emission) * rules.tempo
-        minted = min(min(extcall Policy(policy).allot(subnet, budget), budget), CAP - issued)
-        self.reserved += minted
-    self.epochs[subnet][epoch] = Epoch(
-        status=Status.SEALED,
-        pot=minted + fees,
-        fees=fees,
-        total=total,
-        snapshot=snapshot,
-        payout=0,
-        claimed=0,
-        claims=empty(bytes32),
-        closing=empty(bytes32),
-    )
-
-    log Sealed(subnet=subnet, epoch=epoch, pot=minted + fees, fees=fees, total=total, snapshot=snapshot)
-    return minted + fees
+    book._seal(subnet, epoch, minting, total, snapshot)
+    return book.epochs[subnet][epoch].pot
 
 
 @external
@@ -244,11 +216,12 @@ def close(result: closing.Closing, votes: DynArray[quorum.Vote, quorum.MAX_VOTES
             come by rising uid.
     """
     subnet: uint256 = result.subnet
-    sealed: Epoch = self._open(subnet, result.epoch)
+    sealed: book.Epoch = book._open(subnet, result.epoch)
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, result.epoch)
+    assert rules.current <= result.epoch + rules.stall, "epochs: epoch has stalled"
     assert result.snapshot == sealed.snapshot, "epochs: snapshot differs"
     assert result.params == rules.params, "epochs: params differ"
-    assert result.previous == self.previous[subnet], "epochs: previous closing differs"
+    assert result.previous == book.previous[subnet], "epochs: previous closing differs"
     assert result.pot == sealed.pot, "epochs: pot differs"
     assert result.payout <= sealed.pot, "epochs: payout is over the pot"
     id: bytes32 = closing._hash(result)
@@ -256,18 +229,7 @@ def close(result: closing.Closing, votes: DynArray[quorum.Vote, quorum.MAX_VOTES
     is_late: bool = block.number >= rules.first_block + rules.tempo + rules.window
     assert quorum._accepts(signed, sealed.total, is_late), "epochs: quorum is not reached"
 
-    minted: uint256 = 0
-    if result.payout > sealed.fees:
-        minted = result.payout - sealed.fees
-    self.reserved -= sealed.pot - sealed.fees
-    self.carried[subnet] += sealed.fees + minted - result.payout
-    self.next_close[subnet] = result.epoch + 1
-    self.previous[subnet] = id
-    sealed.status = Status.CLOSED
-    sealed.payout = result.payout
-    sealed.claims = result.claims
-    sealed.closing = id
-    self.epochs[subnet][result.epoch] = sealed
+    minted: uint256 = book._close(subnet, result.epoch, result.payout, result.claims, id)
 
     log Closed(subnet=subnet, epoch=result.epoch, id=id, closing=result, signed=signed, minted=minted)
 
@@ -278,18 +240,13 @@ def close(result: closing.Closing, votes: DynArray[quorum.Vote, quorum.MAX_VOTES
 @external
 def skip(subnet: uint256, epoch: uint256):
     """
-    @notice Give up an epoch that stalled, or that nobody can close; its fees carry over and nothing is minted.
+    @notice Give up an epoch that stalled; its fees carry over and nothing is minted.
     """
-    sealed: Epoch = self._open(subnet, epoch)
+    sealed: book.Epoch = book._open(subnet, epoch)
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
-    assert sealed.total == 0 or rules.current > epoch + rules.stall, "epochs: epoch has not stalled"
+    assert rules.current > epoch + rules.stall, "epochs: epoch has not stalled"
 
-    self.reserved -= sealed.pot - sealed.fees
-    self.carried[subnet] += sealed.fees
-    self.next_close[subnet] = epoch + 1
-    self.epochs[subnet][epoch].status = Status.SKIPPED
-
-    log Skipped(subnet=subnet, epoch=epoch)
+    book._skip(subnet, epoch)
 
 
 @external
@@ -303,10 +260,11 @@ def claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
 @external
 def claim_many(subnet: uint256, epoch: uint256, claims: DynArray[merkle.Claim, MAX_CLAIMS]):
     """
-    @notice Carry out several leaves of one closing.
+    @notice Carry out several leaves of one closing; those that were carried out before are passed over.
     """
     for item: merkle.Claim in claims:
-        self._claim(subnet, epoch, item)
+        if not closing._is_claimed(subnet, epoch, item.index):
+            self._claim(subnet, epoch, item)
 
 
 @external
@@ -336,7 +294,7 @@ def report_equivocation(
     assert signature._recover(eip712._digest(second_id), second_signature) == signer, "epochs: signer differs"
 
     rules: ClosingRules = staticcall Subnets(subnets).closing_rules(subnet, epoch)
-    assert epoch < self.next_seal[subnet], "epochs: epoch is not sealed"
+    assert epoch < book.next_seal[subnet], "epochs: epoch is not sealed"
     ended: uint256 = rules.first_block + rules.tempo
     assert block.number < ended + staticcall Stakes(stakes).unbonding(), "epochs: evidence is too old"
 
@@ -352,30 +310,30 @@ def block_emission() -> uint256:
     """
     @notice What the next epoch to be sealed is given for each of its blocks, over all subnets.
     """
-    return emission._block_emission(staticcall Token(token).minted() + self.reserved, CAP, base_emission)
+    return emission._block_emission(staticcall Token(token).minted() + book.reserved, CAP, base_emission)
 
 
 @internal
-@view
-def _open(subnet: uint256, epoch: uint256) -> Epoch:
-    sealed: Epoch = self.epochs[subnet][epoch]
-    assert sealed.status != empty(Status), "epochs: epoch is not sealed"
-    assert sealed.status != Status.CLOSED, "epochs: epoch is already closed"
-    assert sealed.status != Status.SKIPPED, "epochs: epoch was skipped"
-    assert epoch == self.next_close[subnet], "epochs: epochs are closed in order"
-    return sealed
+def _burn(subnet: uint256):
+    """
+    @dev Burn fees that nobody can ever be paid.
+    """
+    amount: uint256 = book.carried[subnet]
+    if amount != 0:
+        book.carried[subnet] = 0
+        extcall Token(token).burn(amount)
 
 
 @internal
 def _claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
-    closed: Epoch = self.epochs[subnet][epoch]
-    assert closed.status == Status.CLOSED, "epochs: epoch is not closed"
+    closed: book.Epoch = book.epochs[subnet][epoch]
+    assert closed.status == book.Status.CLOSED, "epochs: epoch is not closed"
     assert merkle._holds(closed.claims, subnet, epoch, item), "epochs: proof does not hold"
 
     closing._mark(subnet, epoch, item.index)
     if item.kind != SLASH:
         assert closed.claimed + item.amount <= closed.payout, "epochs: claims are over the payout"
-        self.epochs[subnet][epoch].claimed = closed.claimed + item.amount
+        book.epochs[subnet][epoch].claimed = closed.claimed + item.amount
 
     log Claimed(
         subnet=subnet,

@@ -24,4 +24,4 @@ def allot(subnet: uint256, budget: uint256) -> uint256:
     """
     @notice What a subnet may mint out of `budget`, which all subnets share.
     """
-    return budget // staticcall Subnets(subnets).live()
+    return budget // max(staticcall Subnets(subnets).live(), 1)

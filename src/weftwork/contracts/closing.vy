@@ -31,7 +31,7 @@ def is_claimed(subnet: uint256, epoch: uint256, index: uint256) -> bool:
     """
     @notice Whether the leaf at `index` has been carried out.
     """
-    return (self._claimed[self._word(subnet, epoch, index)] >> (index & 255)) & 1 == 1
+    return self._is_claimed(subnet, epoch, index)
 
 
 @external
@@ -47,6 +47,12 @@ def hash_closing(closing: Closing) -> bytes32:
 @pure
 def _hash(closing: Closing) -> bytes32:
     return keccak256(abi_encode(CLOSING_TYPE, closing))
+
+
+@internal
+@view
+def _is_claimed(subnet: uint256, epoch: uint256, index: uint256) -> bool:
+    return (self._claimed[self._word(subnet, epoch, index)] >> (index & 255)) & 1 == 1
 
 
 @internal

@@ -33,7 +33,7 @@ ARTIFACTS: Final = {
     "subnets": "Subnets",
     "weights": "Weights",
     "channels": "Channels",
-    "policy": "EqualPolicy",
+    "policy": "StakePolicy",
     "epochs": "Epochs",
 }
 """Name of each part to the artifact that it is."""
@@ -115,11 +115,13 @@ def deploy_network(
     *,
     genesis: Mapping[str, int] | None = None,
     terms: Terms = LOCAL,
-    policy: str = "EqualPolicy",
+    policy: str = "StakePolicy",
 ) -> Contracts:
     """Deploy and wire every contract; ``genesis`` mints first amounts in wad by address. Raises LedgerError.
 
     ``account`` pays the gas and owns the token's list of minters, on which only ``Epochs`` stands.
+    ``policy`` shares emission among subnets: by stake; ``EqualPolicy`` only where somebody approves subnets,
+    since anyone who opens one would get an equal part.
     """
     first = [(address, amount) for address, amount in (genesis or {}).items()]
     token = ledger.deploy(account, "Token", account.address, terms.minter_delay, first)

@@ -304,12 +304,12 @@ class Validator:
 
     async def _close(self, plan: ClosingPlan) -> None:
         epoch = plan.closing.epoch
+        phase = await asyncio.to_thread(self.ballot.phase)
+        if phase.epoch > epoch + plan.snapshot.params.stall_epochs:
+            await asyncio.to_thread(self.ballot.skip, epoch)
+            return
         votes = await self.exchange.gather(plan)
         if not await self.exchange.is_enough(plan, votes):
-            phase = await asyncio.to_thread(self.ballot.phase)
-            if phase.epoch > epoch + plan.snapshot.params.stall_epochs:
-                await asyncio.to_thread(self.ballot.skip, epoch)
-                return
             raise Unavailable(
                 f"{len(votes)} votes are not enough to close epoch {epoch}",
                 value=epoch,

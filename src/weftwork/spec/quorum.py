@@ -37,5 +37,6 @@ def accepts_closing(signed: int, total: int, window_is_over: bool) -> bool:
 
 
 def may_skip(total: int, current_epoch: int, epoch: int, stall_epochs: int) -> bool:
-    """Whether anyone may skip ``epoch``: nobody can ever close it, or ``stall_epochs`` have gone by since."""
+    """Whether anyone may skip ``epoch`` and nobody may close it any more: no stake votes on it, or
+    ``stall_epochs`` have gone by since, so that no result is accepted after its signers have left."""
     return total == 0 or current_epoch > epoch + stall_epochs

@@ -276,6 +276,7 @@ def test_skipped_epoch_mints_nothing_and_carries_its_fees_over(world):
     record = world.epochs.epochs(world.subnet, stalled)
     assert record.fees == 5 * WAD, "5 % of a fee go to the validators"
     minted = world.token.minted()
+    world.judge([(world.alice, {0: 1})])
     with world.vm.reverts("epochs: epoch has not stalled"):
         world.epochs.skip(world.subnet, stalled)
     for _ in range(world.params.stall_epochs):
@@ -288,6 +289,69 @@ def test_skipped_epoch_mints_nothing_and_carries_its_fees_over(world):
     assert world.unaccounted() == 0
     with world.vm.reverts("epochs: epoch was skipped"):
         world.epochs.skip(world.subnet, stalled)
+
+
+def test_validators_that_have_left_since_do_not_close_an_epoch_that_stalled(world):
+    closing = world.closing(world.now, pay(world, WAD))
+    for _ in range(world.params.stall_epochs):
+        world.next_epoch()
+    with world.vm.reverts("epochs: epoch has stalled"):
+        world.close(closing, world.alice, world.bob)
+    world.epochs.skip(world.subnet, world.now)
+    assert world.epochs.reserved() == 0
+
+
+def test_any_number_of_epochs_without_voters_is_passed_by_in_one_seal(world):
+    world.close(world.closing(world.now, []), world.alice, world.bob)
+    for _ in range(40):
+        world.next_epoch()
+    world.judge([(world.alice, {0: 1})])
+    judged = world.epoch
+    world.next_epoch()
+    with world.vm.reverts("epochs: epochs are sealed in order"):
+        world.epochs.seal(world.subnet, judged)
+    world.epochs.seal(world.subnet, world.now + 1)
+    world.epochs.seal(world.subnet, judged)
+    assert world.vm.gas_used < 500_000
+    assert world.epochs.next_close(world.subnet) == world.now + 1, "it had voters still and waits"
+    world.epochs.skip(world.subnet, world.now + 1)
+    assert world.epochs.next_close(world.subnet) == judged
+    world.close(world.closing(judged, []), world.alice)
+
+
+def test_batch_passes_over_leaves_that_another_has_claimed(world):
+    claims = pay(world, 8 * WAD, 2 * WAD, 6 * WAD, 4 * WAD)
+    world.close(world.closing(world.now, claims), world.alice, world.bob)
+    world.claim(world.now, claims, 3)
+    leaves = world.leaves(world.now, claims)
+    items = [
+        (c.index, int(c.kind), c.agent, c.account, c.amount, merkle_proof(leaves, c.index)) for c in claims
+    ]
+    world.epochs.claim_many(world.subnet, world.now, items)
+    assert world.token.balanceOf(world.epochs) == 0
+
+
+def test_epoch_is_sealed_though_another_minter_reached_the_cap(world):
+    other = world.vm.account("other minter")
+    world.token.set_minter(other, True, sender=world.founder)
+    world.token.mint(other, world.token.CAP() - world.token.minted(), sender=other)
+    world.next_epoch()
+    assert world.epochs.seal(world.subnet, world.now + 1) == 0
+
+
+def test_fees_of_a_dissolved_subnet_that_nobody_judges_are_burnt():
+    world = World()
+    miner = world.join("miner")
+    world.mia = miner
+    world.epochs.seal(world.subnet, 0) if world.epoch else world.next_epoch()
+    give_fees(world, 100 * WAD)
+    world.subnets.deregister(world.subnet, miner.agent, sender=miner.account)
+    world.vm.mine(100)
+    world.subnets.dissolve(world.subnet, sender=world.founder)
+    supply = world.token.totalSupply()
+    world.epochs.seal(world.subnet, world.epoch - 1)
+    assert supply - world.token.totalSupply() == 5 * WAD
+    assert world.epochs.carried(world.subnet) == world.unaccounted() == 0
 
 
 def give_fees(world, amount):

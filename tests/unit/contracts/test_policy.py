@@ -51,6 +51,16 @@ def test_only_epochs_counts_usage(usage):
         usage.vm.deploy("UsagePolicy", usage.meter, 10_000)
 
 
+def test_subnet_that_died_takes_nothing_of_the_others_emission(usage):
+    point = usage.vm.snapshot()
+    usage.meter.burn(1, 900 * WAD)
+    usage.usage.allot(1, WAD, sender=usage.founder)
+    usage.usage.allot(1, WAD, sender=usage.founder)
+    usage.meter.burn(2, 100 * WAD)
+    assert usage.usage.allot(2, WAD, sender=usage.founder) == WAD
+    usage.vm.restore(point)
+
+
 def test_equal_policy_gives_each_live_subnet_the_same():
     world = World()
     world.create(world.params)
