@@ -163,12 +163,17 @@ class Record:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """The record of a plain object; raises :class:`BadRecord` naming the field that is wrong."""
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise BadRecord("a record is a JSON object", value=type(data).__name__)
         kind = data.get("kind")
         found = KINDS.get(kind) if isinstance(kind, str) else None
         if found is None or not issubclass(found, cls):
             raise BadRecord(f"{shown(kind)} is no kind of record expected here", value=shown(kind))
+        if len(data) == len(found.fields) + 1:
+            try:
+                return found(*[data[name] for name, _ in found.fields])
+            except KeyError:
+                pass  # what is missing is said below
         names = [name for name, _ in found.fields]
         missing = [name for name in names if name not in data]
         if missing:
@@ -402,7 +407,7 @@ class Signed(Generic[R]):
     @classmethod
     def from_json(cls, data: Any) -> Signed[Any]:
         """A signed record of a plain object; an ``id`` that differs from the recomputed one is refused."""
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise BadRecord("a record is a JSON object", value=type(data).__name__)
         rest = dict(data)
         text = rest.pop("signature", None)
