@@ -21,7 +21,10 @@ Engine = Annotated[
     typer.Option(help="What a miner serves: weft-intent, echo, FILE.gguf, ollama:MODEL or URL#MODEL."),
 ]
 Host = Annotated[str, typer.Option(help="Address to bind to; loopback unless you say otherwise.")]
-Port = Annotated[int, typer.Option(help="Port of the gateway (or of the only role); 0 takes a free one.")]
+Port = Annotated[
+    int,
+    typer.Option(envvar="WEFT_PORT", help="Port of the gateway (or of the only role); 0 takes a free one."),
+]
 Endpoint = Annotated[
     str | None, typer.Option(metavar="URL", help="Under which others reach this role, if not where it binds.")
 ]
@@ -40,6 +43,7 @@ Name = Annotated[
 ]
 Dev = Annotated[bool, typer.Option("--dev", help="Allow snapshots and time travel on the ledger.")]
 Log = Annotated[str, typer.Option(help="From which level on to log: debug, info, warning or error.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up; `weft down` stops it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when all is up; log in JSON.")]
 
 
@@ -60,6 +64,7 @@ def up(
     name: Name = None,
     dev: Dev = False,
     log: Log = "warning",
+    detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a network on this machine and stay up; Ctrl-C or `weft down` stops it.
@@ -89,7 +94,12 @@ def up(
             commit_blocks=commit_blocks,
             dev=dev,
         )
-        stay_up(plan, as_json, log=log, name=name)
+        if detach:
+            from weftwork.cli.detach import start_detached
+
+            start_detached(as_json)
+        else:
+            stay_up(plan, as_json, log=log, name=name)
 
 
 def stay_up(plan: Plan, as_json: bool, *, log: str = "warning", name: str | None = None) -> None:

@@ -198,10 +198,10 @@ def _namespaces(folder: Path, read_only: Iterable[Path], quota: Quota, told: int
             out += ["--ro-bind", name, name]
     for name in _ETC:
         out += ["--ro-bind-try", name, name]
-    for path in read_only:
+    out += ["--size", str(quota.disk_bytes), "--tmpfs", "/tmp"]  # noqa: S108
+    for path in read_only:  # after the scratch space, for what lies under /tmp itself
         out += ["--ro-bind", str(path), str(path)]
-    out += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(folder), "/job"]
-    out += ["--size", str(quota.disk_bytes), "--tmpfs", "/tmp", "--chdir", "/tmp"]  # noqa: S108
+    out += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(folder), "/job", "--chdir", "/tmp"]  # noqa: S108
     out += ["--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in (("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")):  # noqa: S108
         out += ["--setenv", name, value]

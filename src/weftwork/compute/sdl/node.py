@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from weftwork.compute.error import BadSdl, SdlSyntax, SdlTooLarge
 
 try:
-    from yaml._yaml import CParser as Parser  # type: ignore[import-untyped]
+    from yaml._yaml import CParser as Parser
 except ImportError:  # pragma: no cover - PyYAML without libyaml
     Parser = yaml.SafeLoader
 
