@@ -47,6 +47,7 @@ def run_stakes_and_subnets(meter: Any) -> None:
     vm.mine(100)
     subnets.change_owner(1, alice, sender=founder)
     meter.call("", subnets.change_owner, 1, founder, sender=alice)
+    meter.call("", subnets.announce_end, 1, sender=founder)
     meter.call("", subnets.dissolve, 1, sender=founder)
 
 

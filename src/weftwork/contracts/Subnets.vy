@@ -5,17 +5,19 @@
 @notice The markets of the network: each subnet's clock, parameters and neurons. An agent of the identity registry buys
         a place (a uid) at a price that rises with each registration and halves with time.
 @custom:halt A subnet's owner can change its parameters, each change after `params_delay` blocks, and dissolve it when
-             no neuron is left. Nobody else can change or stop anything. Stake and earned claims are elsewhere and stay.
+             no neuron is left, or `params_delay` blocks after it announced the end. Nobody else can change or stop anything. Stake and earned claims are elsewhere and stay.
 """
 
 import checkpoint
 import clock
+import lock
 import params
 import place
 import price
 
 initializes: checkpoint
 initializes: clock
+initializes: lock
 initializes: params[checkpoint := checkpoint, clock := clock]
 initializes: place
 
@@ -24,6 +26,12 @@ exports: (
     clock.current_epoch,
     clock.first_block,
     clock.phase,
+    lock.ends_at,
+    lock.last_lock,
+    lock.last_lock_at,
+    lock.lock_cost,
+    lock.lock_interval,
+    lock.min_lock,
     params.fee_split,
     params.params_at,
     params.params_hash,
@@ -60,8 +68,6 @@ token: public(immutable(address))
 identity: public(immutable(address))
 stakes: public(immutable(address))
 params_delay: public(immutable(uint256))
-min_lock: public(immutable(uint256))
-lock_interval: public(immutable(uint256))
 DEPLOYER: immutable(address)
 
 
@@ -98,8 +104,6 @@ weights: public(address)
 epochs: public(address)
 count: public(uint256)
 live: public(uint256)
-last_lock: public(uint256)
-last_lock_at: public(uint256)
 subnets: public(HashMap[uint256, Subnet])
 
 
@@ -134,14 +138,12 @@ def __init__(
     @notice A new subnet locks `min_lock_` at least; the cost doubles with each and falls back within two intervals.
     """
     assert params_delay_blocks > staticcall Stakes(stakes_).unbonding(), "subnets: delay is below the unbonding"
-    assert lock_interval_blocks != 0, "subnets: interval is zero"
 
     token = token_
     identity = identity_
     stakes = stakes_
     params_delay = params_delay_blocks
-    min_lock = min_lock_
-    lock_interval = lock_interval_blocks
+    lock.__init__(min_lock_, lock_interval_blocks)
     DEPLOYER = msg.sender
 
 
@@ -167,19 +169,18 @@ def create_subnet(
     """
     assert block.timestamp <= deadline, "subnets: deadline has passed"
     assert self.live < MAX_SUBNETS, "subnets: all subnets are taken"
-    lock: uint256 = self._lock_cost()
-    assert lock <= max_lock, "subnets: lock costs more than the maximum given"
+    cost: uint256 = lock._cost()
+    assert cost <= max_lock, "subnets: lock costs more than the maximum given"
     self._check_params(tempo, p)
 
     self.count += 1
     self.live += 1
     subnet: uint256 = self.count
-    self.last_lock = lock
-    self.last_lock_at = block.number
+    lock._take(cost)
     self.subnets[subnet] = Subnet(
         owner=msg.sender,
         created=block.number,
-        lock=lock,
+        lock=cost,
         price=p.price_min,
         priced_at=block.number,
         live=True,
@@ -188,30 +189,41 @@ def create_subnet(
     params._set(subnet, 0, p)
 
     log SubnetCreated(
-        subnet=subnet, owner=msg.sender, tempo=tempo, commit_blocks=commit_blocks, lock=lock
+        subnet=subnet, owner=msg.sender, tempo=tempo, commit_blocks=commit_blocks, lock=cost
     )
 
-    assert extcall Token(token).transferFrom(msg.sender, self, lock)
+    assert extcall Token(token).transferFrom(msg.sender, self, cost)
     return subnet
+
+
+@external
+def announce_end(subnet: uint256):
+    """
+    @notice Take no more neurons, for good, so that the subnet can be dissolved after `params_delay` blocks though some
+            stay: nobody keeps its lock by squatting.
+    """
+    self._check_owner(subnet)
+
+    lock._announce(subnet, params_delay)
 
 
 @external
 def dissolve(subnet: uint256):
     """
-    @notice End a subnet without neurons and return its lock, one lock interval after its start at the earliest.
+    @notice End a subnet and return its lock, one lock interval after its start at the earliest; with neurons left, only
+            when its end was announced. It mints no more; fees go to those who go on judging.
     """
     self._check_owner(subnet)
-    assert place.registered[subnet] == 0, "subnets: there are neurons left"
-    assert block.number >= self.subnets[subnet].created + lock_interval, "subnets: lock is still held"
+    lock._check_end(subnet, self.subnets[subnet].created, place.registered[subnet])
 
-    lock: uint256 = self.subnets[subnet].lock
+    amount: uint256 = self.subnets[subnet].lock
     self.subnets[subnet].lock = 0
     self.subnets[subnet].live = False
     self.live -= 1
 
-    log SubnetDissolved(subnet=subnet, lock=lock)
+    log SubnetDissolved(subnet=subnet, lock=amount)
 
-    assert extcall Token(token).transfer(msg.sender, lock)
+    assert extcall Token(token).transfer(msg.sender, amount)
 
 
 @external
@@ -247,6 +259,7 @@ def register(subnet: uint256, agent: uint256, max_price: uint256, deadline: uint
             least gives up its uid.
     """
     assert self.subnets[subnet].live, "subnets: there is no such subnet"
+    lock._check_open(subnet)
     assert block.timestamp <= deadline, "subnets: deadline has passed"
     self._check_agent(agent)
     assert place._uids[subnet][agent] == 0, "subnets: agent is registered"
@@ -289,15 +302,6 @@ def note_pay(subnet: uint256, agent: uint256, epoch: uint256, amount: uint256):
     assert msg.sender == self.epochs, "subnets: caller is not the epochs contract"
 
     place._note_pay(subnet, agent, epoch, amount)
-
-
-@external
-@view
-def lock_cost() -> uint256:
-    """
-    @notice What a new subnet locks in this block.
-    """
-    return self._lock_cost()
 
 
 @external
@@ -387,12 +391,4 @@ def _price(subnet: uint256, version: uint256) -> uint256:
         params._params[subnet][version].price_min,
         params._params[subnet][version].price_max,
         params._params[subnet][version].price_half_life,
-    )
-
-
-@internal
-@view
-def _lock_cost() -> uint256:
-    return price._lock_cost(
-        self.last_lock, block.number - self.last_lock_at, lock_interval, min_lock
     )

@@ -239,6 +239,30 @@ def test_contract_and_spec_prune_the_same_neuron(neurons, immunity):
     assert world.join("late").uid == expected
 
 
+def test_squatter_does_not_keep_an_owners_lock_and_has_notice_before_the_end():
+    world = World()
+    squatter = world.join("squatter", 10**15)
+    with world.vm.reverts("subnets: caller is not the owner"):
+        world.subnets.announce_end(world.subnet, sender=squatter.account)
+    world.vm.mine(100)
+    with world.vm.reverts("subnets: there are neurons left"):
+        world.subnets.dissolve(world.subnet, sender=world.founder)
+    world.subnets.announce_end(world.subnet, sender=world.founder)
+    with world.vm.reverts("subnets: subnet is ending"):
+        world.subnets.announce_end(world.subnet, sender=world.founder)
+    with world.vm.reverts("subnets: subnet is ending"):
+        world.join("late")
+    world.vm.mine(299)
+    with world.vm.reverts("subnets: there are neurons left"):
+        world.subnets.dissolve(world.subnet, sender=world.founder)
+    world.vm.mine()
+    before = world.token.balanceOf(world.founder)
+    lock = world.subnets.subnets(world.subnet).lock
+    world.subnets.dissolve(world.subnet, sender=world.founder)
+    assert world.token.balanceOf(world.founder) - before == lock
+    assert world.stakes.unstake(world.subnet, squatter.agent, 10**15, sender=squatter.account) == 10**15
+
+
 SEATS = """
 # pragma version ~=0.4.3
 seats: uint256
