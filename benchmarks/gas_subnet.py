@@ -118,10 +118,22 @@ def run_epoch(meter: Any) -> None:
     meter.call("", epochs.report_equivocation, *given)
     meter.call("", weights.leave, subnet, judges[1].uid, sender=judges[1].account)
     meter.call("", weights.drop_seat, subnet, judges[2].uid, sender=world.subnets)
+    meter.call("", weights.drop_seat, subnet, judges[2].uid, sender=world.subnets)
     by_name = {"subnet": subnet, "epoch": now, "arg0": subnet, "arg1": now}
     meter.views(weights, by_name, {})
     meter.views(epochs, by_name, {"hash_closing": (as_tuple(closing),)})
-    vm.mine()
+    world.next_epoch()
+    epochs.seal(subnet, now + 1)
+    for _ in range(world.params.stall_epochs + 1):
+        world.next_epoch()
+    meter.call("", epochs.skip, subnet, now + 1)
+    meter.call("thousands without voters", epochs.seal, subnet, pass_epochs(world, 5_000))
+
+
+def pass_epochs(world: World, count: int) -> int:
+    """Let many epochs go by in which nobody judges; the last that has ended."""
+    world.vm.mine(count * TEMPO)
+    return world.epoch - 1
 
 
 def run_policies(meter: Any) -> None:

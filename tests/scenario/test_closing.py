@@ -12,6 +12,7 @@ from weftwork import closing
 from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound
 from weftwork.ledger.deployment import WAD
 from weftwork.spec.merkle import ClaimKind
+from weftwork.spec.subnet import SUBNET_PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +169,16 @@ def test_account_without_a_seat_cannot_vote(fresh):
         closing.sign_closing(fresh.plan(fresh.now), fresh.mia.account, fresh.contracts)
 
 
-def test_epoch_sealed_too_late_for_its_block_hash_closes_all_the_same(fresh):
-    world = fresh
-    plan = world.plan(world.now)
-    closing.submit_closing(world.chain, world.contracts, world.founder, plan.closing, votes_for(world, plan))
-    row = {world.mia.uid: 1}
-    epoch = world.judge((world.alice, row), (world.bob, row))
+def test_epoch_sealed_too_late_for_its_block_hash_closes_all_the_same():
+    world = LedgerWorld(SUBNET_PRESETS["local"].replace(stall_epochs=10))
+    alice = world.join("alice", 60 * WAD)
+    world.enter(alice)
+    world.next_epoch()
+    epoch = world.judge((alice, {0: 1}))
     world.mine_to(world.chain.block_number() + 300)
     late = world.seal(epoch)
     assert late.snapshot == bytes(32)
-    plan = world.settle(epoch, world.alice, world.bob)
+    plan = world.settle(epoch, alice)
     assert closing.verify_closing(world.chain, world.contracts, world.subnet, epoch).closing == plan.closing
 
 

@@ -53,8 +53,9 @@ class ChannelPurse:
         return None if self.deposit is None else self.deposit - self.due
 
     def rebase(self, claimed: int) -> None:
-        """Goes on above what the ledger counts as ``claimed``: in a channel that was filled anew that is all of
-        before, so that no older voucher draws on the new deposit; what is due beyond the last voucher stays due.
+        """Goes on above what the ledger counts as ``claimed``: all of before in a channel that was filled anew.
+
+        What is due beyond the last voucher stays due.
         """
         if claimed > self.signed:
             self.due = claimed + max(0, self.due - self.signed)

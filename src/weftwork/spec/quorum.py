@@ -18,7 +18,7 @@ def active_validators(permitted: int, revealed: int, revealed_before: int) -> in
 
 
 def safe_validators(seated: int, revealed: int, revealed_before: int, revealed_earlier: int) -> int:
-    """Validators that are not pruned: seated in the next epoch, with a reveal in this one or the two before."""
+    """Validators that are not pruned: seated in the next epoch, a reveal in this one or the two before."""
     return seated & (revealed | revealed_before | revealed_earlier)
 
 
