@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--early", default="early.pt")
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=BOX)
+    parser.add_argument("--note", default="", help="what a reader of the card should know")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     text = (args.run / "tokenizer.json").read_text()
@@ -92,6 +93,8 @@ def main() -> None:
         },
         **entries,
     }
+    if args.note:
+        whole["note"] = args.note
     (args.out / "card.json").write_text(json.dumps(whole, indent=2) + "\n")
 
 

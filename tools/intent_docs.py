@@ -80,6 +80,8 @@ Exact match of the whole answer, decoded under the schema at temperature 0. The 
 Ask it with one user message, temperature 0 and `response_format` of type `json_schema`; other messages are not read. A
 wallet calls `check_intent` and `check_grounded` on the answer before it asks for a signature.
 
+{note}
+
 To make it again (the grammar is `weftwork.models.grammar`; `--resume` goes on from the last checkpoint):
 
 <!-- not run: training takes hours on two cores -->
@@ -93,7 +95,12 @@ uv run --group train python tools/intent_box.py --run build/intent
 def model() -> str:
     """What the card says."""
     card = json.loads((BOX / "card.json").read_text())
-    return MODEL.format(**card, **{k: card["architecture"][k] for k in ("layers", "dim", "vocab")}, bytes=card["full"]["bytes"])
+    card.setdefault("note", "")
+    return MODEL.format(
+        **card,
+        **{k: card["architecture"][k] for k in ("layers", "dim", "vocab")},
+        bytes=card["full"]["bytes"],
+    )
 
 
 def table() -> str:
