@@ -18,8 +18,9 @@ def run(meter: Any) -> None:
     meter.call("next", book.buy, 10 * WAD, sender=client)
     meter.call("", book.award, node, WAD, sender=client)
     job = world.order(10 * WAD)
-    meter.call("changed", book.assign, job, world.nodes[1], sender=client)
-    book.assign(job, node, sender=client)
+    far = vm.time + 30 * 86_400
+    other = world.jobs.createJob(book, world.review, far, "a render", book, sender=client)
+    meter.call("", book.assign, other, node, sender=client)
     meter.call("", book.submit, job, WORK, sender=node)
     meter.call("collected by its hook", world.review.approve, job, WORK, sender=client)
     plain = world.order(10 * WAD, hooked=False)

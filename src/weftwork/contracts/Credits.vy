@@ -64,7 +64,7 @@ MAX_NODES: constant(uint256) = 100
 MAX_DATA: constant(uint256) = 1120
 # Largest weight of standing ready.
 MAX_WEIGHT: constant(uint256) = 2**64
-FUNDED: constant(uint256) = 1
+OPEN: constant(uint256) = 0
 COMPLETED: constant(uint256) = 3
 COMPLETE: constant(bytes4) = method_id("complete(uint256,bytes32,bytes)", output_type=bytes4)
 # What an epoch is shared by: work done, time that one stood ready, tokens spent.
@@ -188,13 +188,13 @@ def award(node: address, credits: uint256):
 @external
 def assign(job_id: uint256, node: address):
     """
-    @notice Name the node that does a job whose provider is this contract; the client, until it is submitted.
+    @notice Name the node that does a job whose provider is this contract; the client, for good once it is funded.
     """
     job: Job = staticcall Jobs(places.jobs).getJob(job_id)
     assert msg.sender == job.client, "credits: caller is not the client"
     assert job.provider == self, "credits: provider is another"
     assert job.evaluator == places.review, "credits: evaluator is another"
-    assert job.status <= FUNDED, "credits: job is submitted"
+    assert job.status == OPEN or self.node_of[job_id] == empty(address), "credits: node is named"
     assert node != empty(address), "credits: node is zero"
 
     self.node_of[job_id] = node

@@ -116,9 +116,12 @@ class CreditsMachine(RuleBasedStateMachine):
     def other_minter_reserves(self, amount):
         self.world.other.reserve(amount)
 
-    @rule()
-    def settle(self):
+    @rule(wait=st.sampled_from([True, True, True, False]))
+    def settle(self, wait):
         epoch = self.book.epoch
+        due = self.world.start + (epoch + 1) * WEEK + GRACE
+        if wait and self.vm.time < due:
+            self.wait(due - self.vm.time)
         if self.vm.time < self.world.start + (epoch + 1) * WEEK + GRACE:
             with self.vm.reverts("credits: epoch is not over"):
                 self.credits.settle()
@@ -145,6 +148,16 @@ class CreditsMachine(RuleBasedStateMachine):
         self.owed[self.world.stakers.address] += paid.liquidity
         for kind, pool in zip(KINDS, (paid.jobs, paid.availability, paid.requesters), strict=True):
             self.left[epoch, kind] = pool
+
+    @rule(customer=who, node=who, amount=amount, weight=st.integers(1, 2**40), kinds=st.permutations(KINDS))
+    def week(self, customer, node, amount, weight, kinds):
+        """A week as it should be: bought, worked, stood ready, settled and claimed."""
+        self.buy(customer, amount)
+        self.award(customer, node, 1)
+        self.report_ready(node, weight, 0)
+        self.settle(True)
+        for kind in kinds:
+            self.claim(1, kind, customer if kind == SPENT else node)
 
     @rule(back=st.integers(1, 3), kind=st.sampled_from(KINDS), which=who)
     def claim(self, back, kind, which):

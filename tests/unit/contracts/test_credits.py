@@ -87,17 +87,15 @@ def test_a_rejected_job_burns_nothing(world):
         world.credits.collect(job)
 
 
-def test_only_the_client_names_the_node_and_only_the_node_submits(world):
+def test_only_the_client_names_the_node_for_good_and_only_the_node_submits(world):
     job = world.order(WAD)
     with world.vm.reverts("credits: caller is not the client"):
         world.credits.assign(job, world.nodes[1], sender=world.nodes[1])
-    with world.vm.reverts("credits: node is zero"):
-        world.credits.assign(job, ZERO_ADDRESS, sender=world.customers[0])
+    with world.vm.reverts("credits: node is named"):
+        world.credits.assign(job, world.nodes[1], sender=world.customers[0])
     with world.vm.reverts("credits: caller is not the node"):
         world.credits.submit(job, WORK, sender=world.nodes[1])
     world.credits.submit(job, WORK, sender=world.nodes[0])
-    with world.vm.reverts("credits: job is submitted"):
-        world.credits.assign(job, world.nodes[1], sender=world.customers[0])
 
 
 def test_a_job_of_another_provider_or_judge_is_not_taken(world):
@@ -105,6 +103,11 @@ def test_a_job_of_another_provider_or_judge_is_not_taken(world):
     other = world.jobs.createJob(world.nodes[0], world.review, until, "", world.credits, sender=client)
     with world.vm.reverts("credits: provider is another"):
         world.credits.assign(other, world.nodes[0], sender=client)
+    ours = world.jobs.createJob(world.credits, world.review, until, "", sender=client)
+    with world.vm.reverts("credits: node is zero"):
+        world.credits.assign(ours, ZERO_ADDRESS, sender=client)
+    for node in world.nodes:
+        world.credits.assign(ours, node, sender=client)
     alone = world.jobs.createJob(world.credits, client, until, "", sender=client)
     with world.vm.reverts("credits: evaluator is another"):
         world.credits.assign(alone, world.nodes[0], sender=client)
