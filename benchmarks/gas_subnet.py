@@ -75,7 +75,7 @@ def run_stakes(
 def run_epoch(meter: Any) -> None:
     """Three validators judge 16 miners; the epoch is sealed, closed with three signatures, and claimed."""
     world = World()
-    vm, weights, epochs, subnet = world.vm, world.weights, world.epochs, world.subnet
+    weights, epochs, subnet = world.weights, world.epochs, world.subnet
     meter.deployed(world.weights, world.epochs, world.policy)
     judges = [world.join(name, 60 * WAD) for name in ("alice", "bob", "cara")]
     miners = [world.join(f"miner{i}") for i in range(16)]

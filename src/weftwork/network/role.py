@@ -280,8 +280,10 @@ class GatewayRole:
         deposit = view.deposited - view.withdrawn
         if purse is not None:
             purse.deposit = deposit
+            purse.rebase(view.claimed)
             return purse
         purse = site.purse(neuron.wallet, deposit)
+        purse.rebase(view.claimed)
         with contextlib.suppress(WeftError):
             reply = await self.gateway.client.get_json(
                 f"{card.endpoint}/v1/channel/{site.account.address}", timeout=5.0

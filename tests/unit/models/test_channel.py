@@ -268,3 +268,19 @@ async def test_payer_restarts_with_its_own_vouchers(tmp_path: Path) -> None:
     assert (again.due, again.signed) == (40, 40)
     assert again.voucher() == signed
     store.close()
+
+
+async def test_payer_of_a_channel_that_was_filled_anew_signs_above_all_of_before() -> None:
+    desk = Desk()
+    await desk.work(100)
+    assert desk.purse.voucher() is not None
+    await desk.work(20, pay=False)
+    desk.purse.rebase(1_000)
+    assert desk.purse.signed == 1_000
+    desk.purse.deposit = 1_500
+    await desk.work(30, pay=False)
+    voucher = desk.purse.voucher()
+    assert voucher is not None
+    assert voucher.record.cumulative == desk.purse.due > 1_000
+    desk.purse.rebase(900)
+    assert desk.purse.signed == voucher.record.cumulative, "what was signed already stays"
