@@ -353,10 +353,10 @@ class Market:
         """End a lease that has not been paid for ``grace`` blocks; the group waits to be started again."""
         self._lease_of(order, agent)
         one, group = self._order(order)
-        one.account = escrow.settle(one.account, block)
-        paused = one.account.state is escrow.State.PAUSED
-        if not paused or block < one.account.paused_at + self.params.grace:
+        account = escrow.settle(one.account, block)
+        if account.state is not escrow.State.PAUSED or block < account.paused_at + self.params.grace:
             raise Refused("market: account is not dry for long enough")
+        one.account = account
         self._end_order(*self._parts(order)[:2], block, LeaseState.DRY)
         group.state = GroupState.DRY
 
