@@ -53,7 +53,7 @@ class ChannelPurse:
         return None if self.deposit is None else self.deposit - self.due
 
     def rebase(self, claimed: int) -> None:
-        """Goes on above what the ledger counts as ``claimed``: all of before in a channel that was filled anew.
+        """Goes on above what the ledger counts as ``claimed``: all of before, in a channel filled anew.
 
         What is due beyond the last voucher stays due.
         """
