@@ -11,7 +11,7 @@
 """
 
 import audit
-import book
+import order_book
 import fee
 import ownable
 import rule
@@ -24,20 +24,20 @@ initializes: rule[ownable := ownable]
 initializes: stream
 initializes: till
 initializes: fee[ownable := ownable, till := till]
-initializes: book[audit := audit, rule := rule, stream := stream, till := till]
+initializes: order_book[audit := audit, rule := rule, stream := stream, till := till]
 
 exports: (
     audit.declare,
     audit.declared,
     audit.identity,
     audit.validation,
-    book.bidders_of,
-    book.bids,
-    book.cool_until,
-    book.deployments,
-    book.groups,
-    book.leases,
-    book.network,
+    order_book.bidders_of,
+    order_book.bids,
+    order_book.cool_until,
+    order_book.deployments,
+    order_book.groups,
+    order_book.leases,
+    order_book.network,
     ownable.owner,
     ownable.pending_owner,
     ownable.propose_owner,
@@ -71,7 +71,7 @@ event DeploymentCreated:
 event GroupCreated:
     deployment: indexed(uint256)
     group: uint256
-    terms: book.Terms
+    terms: order_book.Terms
 
 
 event DeploymentUpdated:
@@ -110,14 +110,14 @@ def __init__(
     ownable.__init__(owner_)
     audit.__init__(identity_, validation_)
     fee.__init__(income_)
-    book.__init__(network_)
+    order_book.__init__(network_)
     rule.__init__(params_)
 
 
 @external
 @nonreentrant
 def create_deployment(
-    token: address, mode: uint256, version: bytes32, groups: DynArray[book.Terms, book.MAX_GROUPS], amount: uint256
+    token: address, mode: uint256, version: bytes32, groups: DynArray[order_book.Terms, order_book.MAX_GROUPS], amount: uint256
 ) -> uint256:
     """
     @notice Open a deployment with its first deposit and an order for each group. What does not pay a whole block goes
@@ -126,10 +126,10 @@ def create_deployment(
     assert fee.currencies[token].listed, "market: currency is not listed"
     assert len(groups) != 0, "market: there are no groups"
 
-    id: uint256 = book._create(msg.sender, token, version)
+    id: uint256 = order_book._create(msg.sender, token, version)
     log DeploymentCreated(deployment=id, owner=msg.sender, token=token, mode=mode, version=version)
-    for i: uint256 in range(len(groups), bound=book.MAX_GROUPS):
-        book._add_group(id, groups[i])
+    for i: uint256 in range(len(groups), bound=order_book.MAX_GROUPS):
+        order_book._add_group(id, groups[i])
         log GroupCreated(deployment=id, group=i + 1, terms=groups[i])
     assert amount >= fee.currencies[token].min_deposit, "escrow: deposit is too small"
     stream._open(id, msg.sender, mode, amount)
@@ -143,10 +143,10 @@ def update_deployment(id: uint256, version: bytes32):
     """
     @notice Change the manifest's hash.
     """
-    book._check_owned(id)
-    assert version != book.deployments[id].version, "market: version is the same"
+    order_book._check_owned(id)
+    assert version != order_book.deployments[id].version, "market: version is the same"
 
-    book.deployments[id].version = version
+    order_book.deployments[id].version = version
 
     log DeploymentUpdated(deployment=id, version=version)
 
@@ -157,7 +157,7 @@ def deposit(id: uint256, amount: uint256):
     """
     @notice Add to a deployment's account from the caller's tokens; anyone may.
     """
-    token: address = book._token(id)
+    token: address = order_book._token(id)
     stream._deposit(id, msg.sender, amount, fee.currencies[token].min_deposit)
 
     till._receive(token, msg.sender, amount)
@@ -169,7 +169,7 @@ def take_back(id: uint256, amount: uint256):
     """
     @notice Return to the caller `amount` of what is not yet spent of its own deposit.
     """
-    token: address = book._token(id)
+    token: address = order_book._token(id)
     stream._take_back(id, msg.sender, amount)
 
     till._send(token, msg.sender, amount)
@@ -181,17 +181,17 @@ def close_deployment(id: uint256):
     """
     @notice End all leases, orders and bids, and give everyone back what is left of their deposit.
     """
-    book._check_owned(id)
+    order_book._check_owned(id)
 
-    for i: uint256 in range(book.deployments[id].groups, bound=book.MAX_GROUPS):
-        book._end_order(id, i + 1, book.LEASE_CLOSED)
-        book._set_group(id, i + 1, book.GROUP_CLOSED)
-    book.deployments[id].active = False
+    for i: uint256 in range(order_book.deployments[id].groups, bound=order_book.MAX_GROUPS):
+        order_book._end_order(id, i + 1, order_book.LEASE_CLOSED)
+        order_book._set_group(id, i + 1, order_book.GROUP_CLOSED)
+    order_book.deployments[id].active = False
     refunds: DynArray[stream.Deposit, stream.MAX_DEPOSITS] = stream._close(id)
 
     log DeploymentClosed(deployment=id)
 
-    token: address = book.deployments[id].token
+    token: address = order_book.deployments[id].token
     for refund: stream.Deposit in refunds:
         till._send(token, refund.owner, refund.amount)
 
@@ -202,7 +202,7 @@ def pause_group(id: uint256, group: uint256):
     """
     @notice Take a group off the market: its order, bids and lease end.
     """
-    book._leave_group(id, group, book.GROUP_PAUSED)
+    order_book._leave_group(id, group, order_book.GROUP_PAUSED)
 
 
 @external
@@ -211,7 +211,7 @@ def close_group(id: uint256, group: uint256):
     """
     @notice Close a group for good.
     """
-    book._leave_group(id, group, book.GROUP_CLOSED)
+    order_book._leave_group(id, group, order_book.GROUP_CLOSED)
 
 
 @external
@@ -219,7 +219,7 @@ def start_group(id: uint256, group: uint256):
     """
     @notice Put a paused group, or one whose lease ended for want of money, back with a new order.
     """
-    book._start_group(id, group)
+    order_book._start_group(id, group)
 
 
 @external
@@ -230,7 +230,7 @@ def bid(
     price: uint256,
     window: uint256,
     offer: bytes32,
-    terms: book.Terms,
+    terms: order_book.Terms,
     proofs: DynArray[bytes32, audit.MAX_PROOFS],
 ):
     """
@@ -238,7 +238,7 @@ def bid(
             (0: no promise). `terms` are the group's; `offer` is the digest of the resources offered. The bid deposit is
             taken along, and given back when the bid has lost or ended.
     """
-    book._bid(order, agent, price, window, offer, terms, proofs)
+    order_book._bid(order, agent, price, window, offer, terms, proofs)
 
 
 @external
@@ -249,7 +249,7 @@ def close_bid(order: uint256, agent: uint256):
     """
     audit._check_agent(agent)
 
-    book._close_bid(order, agent)
+    order_book._close_bid(order, agent)
 
 
 @external
@@ -258,7 +258,7 @@ def create_lease(order: uint256, agent: uint256):
     """
     @notice Accept an open bid, as the tenant: its payment starts, all other bids lose and are refunded now.
     """
-    book._create_lease(order, agent, fee.currencies[book._token(order >> 64)].take)
+    order_book._create_lease(order, agent, fee.currencies[order_book._token(order >> 64)].take)
 
 
 @external
@@ -268,7 +268,7 @@ def close_lease(order: uint256, failed: bool):
     @notice The tenant's close, which makes the group's next order; a provider that `failed` cannot bid on
             it for a while.
     """
-    book._close_lease(order, failed)
+    order_book._close_lease(order, failed)
 
 
 @external
@@ -276,13 +276,13 @@ def start_reclaim(order: uint256) -> uint256:
     """
     @notice Announce, as the provider, that the lease will be left; the first block in which it can be closed.
     """
-    agent: uint256 = book.leases[order].agent
+    agent: uint256 = order_book.leases[order].agent
     audit._check_agent(agent)
-    assert book.leases[order].state == book.LEASE_ACTIVE, "market: lease is not active"
+    assert order_book.leases[order].state == order_book.LEASE_ACTIVE, "market: lease is not active"
 
-    until: uint256 = block.number + book.bids[order][agent].window
-    book.leases[order].state = book.LEASE_RECLAIMING
-    book.leases[order].reclaim_at = until
+    until: uint256 = block.number + order_book.bids[order][agent].window
+    order_book.leases[order].state = order_book.LEASE_RECLAIMING
+    order_book.leases[order].reclaim_at = until
 
     log Reclaiming(order=order, until=until)
     return until
@@ -294,9 +294,9 @@ def close_dry(order: uint256):
     """
     @notice End, as the provider, a lease whose account has been dry for the grace period.
     """
-    audit._check_agent(book.leases[order].agent)
+    audit._check_agent(order_book.leases[order].agent)
 
-    book._close_dry(order)
+    order_book._close_dry(order)
 
 
 @external
@@ -307,9 +307,9 @@ def withdraw(order: uint256) -> uint256:
     """
     id: uint256 = order >> 64
     amount: uint256 = stream._withdraw(id, order)
-    token: address = book.deployments[id].token
-    net: uint256 = fee._charge(token, amount, book.leases[order].take)
-    payee: address = audit._payee(book.leases[order].agent)
+    token: address = order_book.deployments[id].token
+    net: uint256 = fee._charge(token, amount, order_book.leases[order].take)
+    payee: address = audit._payee(order_book.leases[order].agent)
 
     log Withdrawn(order=order, payee=payee, amount=net, fee=amount - net)
 
