@@ -176,7 +176,7 @@ class GatewayRole:
         self.running: Running | None = None
         self.book = site.book(credit)
         domains = site.contracts.domains
-        setting = setting or Setting()
+        setting = setting or Setting(durable=True)
         setting = replace(setting, hosts=(*setting.hosts, *hosts), origins=(*setting.origins, *origins))
         self.gateway = Gateway(
             site.account,

@@ -262,6 +262,9 @@ class Gateway:
         events = streamed.events()
         try:
             async for event in events:
+                if self.setting.durable and event.endswith(shape.Chunks.done):
+                    self.keys.flush()
+                    await self.store.flushed()
                 yield event
         finally:
             await events.aclose()  # type: ignore[attr-defined]
