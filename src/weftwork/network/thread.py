@@ -122,6 +122,15 @@ class _Shelf:
             "SELECT parent, child FROM link WHERE child = ?1 OR parent = ?1", (digest,)
         )
 
+    def closings(self, weights: Mapping[str, Any]) -> list[bytes]:
+        """Ids of the closings of the epoch that ``weights`` are of, whichever validator closed it."""
+        rows = self.link.execute(
+            "SELECT id FROM record WHERE kind = 'closing' AND json_extract(body, '$.subnet') = ? "
+            "AND json_extract(body, '$.epoch') = ?",
+            (weights.get("subnet"), weights.get("epoch")),
+        )
+        return [row[0] for row in rows]
+
     def content(self, digest: bytes) -> tuple[bytes, bytes] | None:
         row = self.link.execute("SELECT salt, body FROM content WHERE digest = ?", (digest,)).fetchone()
         return (row[0], row[1]) if row else None
@@ -154,6 +163,19 @@ def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, li
         up += [p for shelf in shelves for p, c in shelf.links(here) if c == here]
     roots = {entry.id for entry in thread.of("request")}
     down = [bytes.fromhex(r[2:]) for r in roots] or down
+    _walk_down(shelves, thread, down, limit)
+    for entry in thread.of("weights"):
+        closings = [one for shelf in shelves for one in shelf.closings(entry.raw)]
+        thread.links |= {(entry.id, "0x" + one.hex()) for one in closings}
+        _walk_down(shelves, thread, closings, limit)
+    for entry in thread.of("weights"):
+        _take_scores(shelves, thread, entry)
+    return thread
+
+
+def _walk_down(shelves: list[_Shelf], thread: Thread, starts: list[bytes], limit: int) -> None:
+    """Take the records ``starts`` and all that follow from them."""
+    down = list(starts)
     seen: set[bytes] = set()
     while down and len(seen) < limit:
         here = down.pop()
@@ -166,9 +188,6 @@ def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, li
                 if parent == here:
                     thread.links.add(("0x" + parent.hex(), "0x" + child.hex()))
                     down.append(child)
-    for entry in thread.of("weights"):
-        _take_scores(shelves, thread, entry)
-    return thread
 
 
 def _take_scores(shelves: list[_Shelf], thread: Thread, weights: Entry) -> None:

@@ -191,10 +191,18 @@ class Verifier:
         shown = self.contracts.at(self.ledger, "weights").events(
             "WeightsRevealed", subnet=record.subnet, epoch=record.epoch
         )
-        pairs = [(tuple(event.args["uids"]), tuple(event.args["values"])) for event in shown]
-        ok = (record.uids, record.values) in pairs
-        said = "are those revealed on the ledger" if ok else "were not revealed on the ledger"
-        yield Check(ok, "weights", entry.id, f"weights of epoch {record.epoch} {said}")
+        weights = self.contracts.at(self.ledger, "weights")
+        row = (record.uids, record.values)
+        mine = [
+            (tuple(event.args["uids"]), tuple(event.args["values"]))
+            for event in shown
+            if weights.call("seat", record.subnet, record.epoch, event.args["uid"])[1] == record.validator
+        ]
+        ok = None if not mine else row in mine
+        said = {True: "are those revealed", False: "differ from those revealed", None: "were not revealed"}[
+            ok
+        ]
+        yield Check(ok, "weights", entry.id, f"weights of epoch {record.epoch} {said} on the ledger")
 
     def _check_closing(self, entry: Entry, record: Any) -> Iterator[Check]:
         plan = self._plan(record.subnet, record.epoch)
