@@ -10,17 +10,24 @@
         ├── SdlValue               a value is of the wrong kind or out of its range
         ├── SdlReference           a name that nothing in the file declares
         └── SdlLimit               a group asks for more than one may
+    BadInput
+    └── BadManifest                an executor cannot run such a group
     Refused
-    └── NoBid                      a provider does not bid on this order, and says why
+    ├── NoBid                      a provider does not bid on this order, and says why
+    ├── ImageRefused               the image of a service is not to be had here
+    └── LeaseConflict              the lease already runs something else, or was stopped
     NotFound
-    └── SdlNotFound                no deployment file there
+    ├── SdlNotFound                no deployment file there
+    └── LeaseNotFound              nothing runs or ran here for the lease
+    Unavailable
+    └── ExecutorFailed             what runs the leases broke, or refused a command
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from weftwork.errors import BadInput, NotFound, Refused
+from weftwork.errors import BadInput, NotFound, Refused, Unavailable
 
 
 class BadSdl(BadInput):
@@ -113,3 +120,40 @@ class NoBid(Refused):
     code = "refused.no_bid"
     hint = "weft compute why FILE shows every provider with the constraint that it fails"
     status = 409
+
+
+class BadManifest(BadInput):
+    """An executor cannot run such a group; ``value`` is the part that it cannot."""
+
+    code = "input.manifest"
+    hint = "docs/executors.md has a table of what each executor can run"
+
+
+class ImageRefused(Refused):
+    """The image of a service is not to be had here: unknown, not allowed, or the registry refused it."""
+
+    code = "refused.image"
+    hint = "see the image's name in the deployment file; docs/executors.md says which each executor takes"
+
+
+class LeaseConflict(Refused):
+    """The lease already runs something else, or was stopped and does not start again."""
+
+    code = "refused.lease"
+    hint = "a lease runs one manifest once: deploy again for another"
+    status = 409
+
+
+class LeaseNotFound(NotFound):
+    """Nothing runs or ran on this host for that lease."""
+
+    code = "not_found.lease"
+    hint = "weft compute leases shows what runs, and where"
+
+
+class ExecutorFailed(Unavailable):
+    """What runs the leases broke, or refused a command."""
+
+    code = "unavailable.executor"
+    hint = "the provider's log has what was run; docs/executors.md says what each executor needs of the host"
+    status = 502
