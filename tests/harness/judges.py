@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from weftwork.models.ballot import Ballot
+from weftwork.closing.ballot import Ballot
 from weftwork.models.client import Client
 from weftwork.models.engine.echo import EchoEngine
 from weftwork.models.engine.port import read_question

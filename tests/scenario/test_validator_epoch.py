@@ -155,7 +155,7 @@ async def test_validator_needs_two_gateways() -> None:
 
 
 async def test_validator_that_restarts_after_its_commitment_reveals_the_same_weights(tmp_path: Any) -> None:
-    from weftwork.models.ballot import Ballot
+    from weftwork.closing.ballot import Ballot
     from weftwork.store import Store
 
     async with Devnet(tempo=400, commit_blocks=300) as net:

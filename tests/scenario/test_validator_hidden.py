@@ -22,6 +22,7 @@ from typing import Any
 from harness.desk import DOMAINS
 from harness.spy import Sight, discriminate
 
+from weftwork.closing.chance import poisson_gaps
 from weftwork.ledger.key import Account
 from weftwork.models.channel import ChannelBook, ChannelPurse, ChannelView
 from weftwork.models.client import Client
@@ -33,7 +34,7 @@ from weftwork.models.gateway.hop import ClientHop
 from weftwork.models.gateway.route import Policy
 from weftwork.models.intent import build_messages, response_format
 from weftwork.models.miner import Miner
-from weftwork.models.probe import Doors, poisson_gaps
+from weftwork.models.probe import Doors
 from weftwork.models.subnet.intent import IntentSubnet, make_sentence
 from weftwork.store import Store
 from weftwork.units import WAD

@@ -19,11 +19,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weftwork.closing.standing import FULL, clamp
 from weftwork.errors import BadInput, BadIntent, EngineFailed, NotSupported, WeftError
 from weftwork.models.engine.port import Engine, canonical_json, read_question
 from weftwork.models.gateway.schema import is_valid
 from weftwork.models.intent import parse_intent
-from weftwork.models.subnet.port import FULL, Task, Verifier, Worker, clamp
+from weftwork.models.subnet.port import Task, Verifier, Worker
 from weftwork.wire.message import read_json
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from weftwork.closing.ballot import Ballot
+from weftwork.closing.standing import Standing
 from weftwork.errors import BadReply, Unavailable, WeftError
 from weftwork.ledger.serve import free_port
-from weftwork.models.ballot import Ballot
 from weftwork.models.client import Client
 from weftwork.models.probe import Doors
 from weftwork.models.registration import Registration
-from weftwork.models.standing import Standing
 from weftwork.models.subnet.port import Subnet, Worker
 from weftwork.models.validator import Peer, Validator
 from weftwork.network.discovery import read_agents, read_neurons
@@ -179,8 +179,8 @@ class ValidatorRole:
         return told
 
     def _open_door(self, url: str, gateway: str) -> Client:
+        from weftwork.closing.chance import derive_secret
         from weftwork.ledger import Account
-        from weftwork.models.probe import derive_secret
 
         site = self.site
         self._keys += 1

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weftwork.closing.chance import PPM, derive_secret, is_sampled, poisson_gaps
+from weftwork.closing.standing import Standing
 from weftwork.errors import BadInput
 from weftwork.ledger.key import Account
-from weftwork.models.probe import PPM, Doors, derive_secret, is_sampled, poisson_gaps
-from weftwork.models.standing import Standing
+from weftwork.models.probe import Doors
 
 
 def test_better_miner_weighs_more_and_a_useless_one_nothing() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from weftwork.closing.standing import FULL as FULL
 from weftwork.errors import BadConfig
-from weftwork.models.subnet.port import FULL as FULL
 from weftwork.models.subnet.port import Subnet as Subnet
 from weftwork.models.subnet.port import Task as Task
 from weftwork.models.subnet.port import Worker as Worker

@@ -15,9 +15,6 @@ from typing import Any, Protocol, runtime_checkable
 from weftwork.errors import BadInput
 from weftwork.units import ZERO, Digest
 
-FULL = 1_000_000
-"""A perfect score, in millionths."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -82,8 +79,3 @@ class Subnet(Protocol):
     @staticmethod
     def combine(values: Sequence[int]) -> int:
         """One score from those of the verifiers, in millionths."""
-
-
-def clamp(value: int) -> int:
-    """``value`` within 0 and 1,000,000."""
-    return max(0, min(FULL, value))

@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from weftwork.closing import ClosingPlan, Vote, compare_closings
+from weftwork.closing.ballot import Ballot
+from weftwork.closing.plan import ClosingPlan, Vote, compare_closings
 from weftwork.errors import BadInput, WeftError
-from weftwork.models.ballot import Ballot
 from weftwork.records import Closing, Domain, Record
 from weftwork.wire.client import Client
 from weftwork.wire.envelope import ReplayCache, check_call, sign_call

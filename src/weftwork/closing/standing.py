@@ -1,4 +1,4 @@
-"""What a validator thinks of each miner: a moving average of scores, and the weights that follow from it.
+"""What a validator thinks of each worker: a moving average of scores, and the weights that follow from it.
 
 Whole millionths throughout. With score ``v`` and share ``a`` (in ppm)
 
@@ -16,8 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weftwork.errors import BadInput
-from weftwork.models.subnet.port import FULL, clamp
 from weftwork.units import U16
+
+FULL = 1_000_000
+"""A perfect score, in millionths."""
+
+
+def clamp(value: int) -> int:
+    """``value`` within 0 and 1,000,000."""
+    return max(0, min(FULL, value))
 
 
 @dataclass(slots=True)

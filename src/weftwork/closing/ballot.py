@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weftwork import closing as rules
+from weftwork.closing import plan as rules
+from weftwork.closing.chance import derive_secret
 from weftwork.errors import BadSignature, EpochNotFound, Refused
 from weftwork.ledger.client import Ledger
 from weftwork.ledger.deployment import Contracts
-from weftwork.models.probe import derive_secret
 from weftwork.records import Closing, Signed
 from weftwork.spec.commit import commit_sampling, commit_weights
 from weftwork.spec.quorum import accepts_closing
