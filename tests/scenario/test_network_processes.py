@@ -269,7 +269,11 @@ def assert_threads_hold(town: Town) -> None:
 
 
 def assert_nobody_is_paid_twice(town: Town) -> None:
-    """What each miner was paid by each gateway is what its receipts say, to the unit."""
+    """What each miner was paid by each gateway is what its receipts say, to the unit.
+
+    Where one of the two was killed, an answer to each of the two customers may have died on its way: nobody
+    owes what did not arrive, and never is more paid than was done.
+    """
     channels = town.at("channels")
     wallets = {
         name: Home.open(town.home / f"joined-{name}").account(f"{name.split('-')[0]}-1").address
@@ -278,16 +282,18 @@ def assert_nobody_is_paid_twice(town: Town) -> None:
     }
     total = 0
     for miner in ("miner-real", "miner-echo", "miner-parrot"):
-        due = receipts_due(town.store(miner))
+        due, dearest = receipts_due(town.store(miner))
         for gateway in ("gateway-a", "gateway-b"):
-            view = channels.call("channel_of", wallets[gateway], wallets[miner])
-            assert view.claimed == due.get(wallets[gateway], 0), f"{gateway} to {miner}"
-            total += view.claimed
+            claimed = channels.call("channel_of", wallets[gateway], wallets[miner]).claimed
+            owed = due.get(wallets[gateway], 0)
+            lost = 2 * dearest if miner == "miner-echo" or gateway == "gateway-b" else 0
+            assert owed - lost <= claimed <= owed, f"{gateway} to {miner}"
+            total += claimed
     assert total > 0
 
 
-def receipts_due(store: Store) -> dict[str, int]:
-    """What a miner's receipts come to, wad by payer: the highest of each request."""
+def receipts_due(store: Store) -> tuple[dict[str, int], int]:
+    """What a miner's receipts come to, wad by payer, the highest of each request; and the dearest of them."""
     highest: dict[str, tuple[str, int]] = {}
     with store:
         for item in store.by_kind("receipt", 100_000, None):
@@ -300,4 +306,4 @@ def receipts_due(store: Store) -> dict[str, int]:
     due: dict[str, int] = {}
     for payer, price in highest.values():
         due[payer] = due.get(payer, 0) + price
-    return due
+    return due, max(price for _, price in highest.values())

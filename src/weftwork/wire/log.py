@@ -6,6 +6,7 @@ and errors are written, to standard error.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from contextvars import ContextVar
 from typing import Any, Literal, TextIO
@@ -40,6 +41,19 @@ def _dump(event: Any, **_: Any) -> str:
     return to_json(event, fallback=str).decode()
 
 
+class _Stderr:
+    """Standard error as it is at each line, for whoever replaces it after a role was made."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(ValueError):  # a closed stream takes no line, and the role goes on
+            return sys.stderr.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(ValueError):
+            sys.stderr.flush()
+
+
 def configure(
     style: Literal["human", "json"] = "human",
     level: Literal["debug", "info", "warning", "error"] = "info",
@@ -64,7 +78,7 @@ def configure(
             *tail,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or _Stderr()),
         cache_logger_on_first_use=False,
     )
 

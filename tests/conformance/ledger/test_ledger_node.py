@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -205,9 +206,18 @@ def test_block_header_fields_hash_to_the_block_hash(coin: Contract, chain: Ledge
     assert "0x" + keccak(rlp.encode(fields)).hex() == block["hash"]
 
 
+def await_block_of(chain: Ledger, tx: str) -> Any:
+    """A mined transaction; anvil may show it without its block for a moment after its receipt is there."""
+    end = time.monotonic() + 10.0
+    while (found := chain.rpc("eth_getTransactionByHash", tx))["blockHash"] is None:
+        assert time.monotonic() < end, found
+        time.sleep(0.01)
+    return found
+
+
 def test_transaction_is_shown_with_its_block_and_price(coin: Contract, chain: Ledger, alice: Account) -> None:
     receipt = coin.send(alice, "move", alice, 1)
-    tx = chain.rpc("eth_getTransactionByHash", receipt.tx)
+    tx = await_block_of(chain, receipt.tx)
     assert tx["blockHash"] == receipt["blockHash"]
     assert int(tx["gasPrice"], 16) == receipt["effectiveGasPrice"]
     assert tx["from"].lower() == alice.address.lower()
