@@ -27,6 +27,7 @@ from weftwork.units import WAD
 if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
     from weftwork.ledger.deployment import Contracts
+    from weftwork.ledger.deployment_compute import ComputeContracts
     from weftwork.models.engine.port import Engine
     from weftwork.models.subnet.port import Subnet
 
@@ -47,6 +48,7 @@ class Devnet:
         self._commit_blocks = commit_blocks
         self.ledger: Ledger
         self.contracts: Contracts
+        self.compute: ComputeContracts
         self.founder: Account
         self.names: dict[str, str] = {}
         self.miners: dict[str, MinerRole] = {}
@@ -57,6 +59,7 @@ class Devnet:
 
     async def __aenter__(self) -> Devnet:
         from weftwork import ledger
+        from weftwork.ledger.deployment_compute import find_compute
 
         where = "" if self.home is None else str(self.home.path / "ledger")
         self.ledger = await asyncio.to_thread(ledger.connect, f"embedded:{where}", dev=True)
@@ -64,6 +67,7 @@ class Devnet:
         self.contracts = open_network(
             self.ledger, self.founder, tempo=self._tempo, commit_blocks=self._commit_blocks
         )
+        self.compute = find_compute(self.ledger, self.contracts)
         self.names[self.founder.address] = "founder"
         return self
 
@@ -168,6 +172,7 @@ class Devnet:
         """Whether all coins that were ever minted are held by somebody known here, or burnt; to the unit."""
         token = self.contracts.at(self.ledger, "token")
         contracts = [getattr(self.contracts, n) for n in ("stakes", "subnets", "channels", "epochs")]
+        contracts += [getattr(self.compute, n) for n in ("market", "jobs", "credits", "votes")]
         held = self.coins([*self.names, *contracts])
         burnt = sum(event.args["value"] for event in token.events("Transfer", receiver=NO_ADDRESS))
         return held == int(token.call("totalSupply")) == int(token.call("minted")) - burnt

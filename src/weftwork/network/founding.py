@@ -105,7 +105,8 @@ def open_network(
     commit_blocks: int = 36,
     preset: str = "local",
 ) -> Contracts:
-    """The network on ``ledger``; where there is none and a ``founder`` is given, it is raised with subnet 1.
+    """The network on ``ledger``; where there is none and a ``founder`` is given, it is raised with subnet 1
+    and its compute layer.
 
     One that its founder left half done is finished by the same founder; of two that were raised at once the
     first stands. Raises :class:`NetworkNotFound`.
@@ -121,7 +122,20 @@ def open_network(
         contracts = find_network(ledger)
     if founder is not None and not _is_whole(ledger, contracts):
         _finish_network(ledger, contracts, founder, preset, tempo=tempo, commit_blocks=commit_blocks)
+    if founder is not None:
+        _add_compute(ledger, contracts, founder)
     return contracts
+
+
+def _add_compute(ledger: Ledger, contracts: Contracts, founder: Account) -> None:
+    """The compute layer beside a network, where it has none and ``founder`` is who deployed it."""
+    from weftwork.ledger.deployment_compute import deploy_compute, find_compute, find_founder
+
+    try:
+        find_compute(ledger, contracts)
+    except NetworkNotFound:
+        if find_founder(ledger, contracts) == founder.address:
+            deploy_compute(ledger, founder, contracts)
 
 
 def _is_whole(ledger: Ledger, contracts: Contracts) -> bool:

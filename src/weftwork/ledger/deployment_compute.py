@@ -1,0 +1,269 @@
+"""The compute layer of a network: its contracts raised beside it, and found again from the ledger alone.
+
+    parts = deploy_compute(ledger, founder, contracts)
+    parts = find_compute(ledger, contracts)           # by anyone, later
+    market = parts.at(ledger, "market")
+
+The rule of :func:`find_compute`: the first ``Annex`` of the layer ``compute`` that names the network's
+``Epochs`` and was deployed by the account that deployed ``Epochs``. What others annex is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from weftwork.errors import BadConfig, NetworkNotFound
+from weftwork.ledger.deployment import RAISED, WAD, Contracts
+from weftwork.ledger.hash import keccak
+from weftwork.records import NO_ADDRESS
+from weftwork.spec import bme_preset, take
+from weftwork.spec.job import REVIEW_WINDOW
+from weftwork.spec.market import Params
+
+if TYPE_CHECKING:
+    from weftwork.ledger.client import Ledger
+    from weftwork.ledger.contract import Contract
+    from weftwork.ledger.key import Account
+
+LAYER: Final = "compute"
+ANNEXED: Final = "0x" + keccak(b"Annexed(address,string,(string,address)[])").hex()
+ARTIFACTS: Final = {
+    "market": "Market",
+    "prices": "Prices",
+    "jobs": "Jobs",
+    "review": "Review",
+    "credits": "Credits",
+    "votes": "VoteEscrow",
+    "governor": "Governor",
+    "dollar": "TestDollar",
+}
+"""Name of each part to the artifact that it is; ``dollar`` is the stablecoin that the market lists."""
+
+PARAMS: Final = Params(
+    bid_deposit=WAD // 2, max_bids=20, cooldown=300, grace=1_200, min_window=300, max_window=216_000
+)
+_HOUR, _WEEK = 3_600, 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeTerms:
+    """What is fixed when the layer is raised; waiting times in blocks unless said otherwise, amounts in wad.
+
+    Attributes:
+        take: preset of the market's take by currency (:mod:`weftwork.spec.take`).
+        params: the market's bid deposit and waiting times.
+        min_deposit: least deposit of a deployment in either currency.
+        providers_bps, holders_bps: parts of the take for the providers' pool and for who locked tokens.
+        emission: preset of burn and mint (:mod:`weftwork.spec.bme_preset`), over ``supply`` wad.
+        epoch, grace: an epoch of burn and mint and the wait before it is settled, seconds.
+        price: dollars for one token (wad) that the founder reports at once; 0 reports none.
+        quorum, max_age, outlier_bps, price_delay: the feed's rules (age in seconds, delay in blocks).
+        review: seconds until a job about which nobody said anything may be completed.
+        lock_period, lock_periods: an epoch of the vote escrow, and how many a lock lasts at the most.
+        voting, timelock, execution: the governor's times.
+        decimals: of the test dollar that is made where no ``dollar`` is named.
+    """
+
+    take: str = "akash-2.0"
+    params: Params = PARAMS
+    min_deposit: int = WAD // 2
+    providers_bps: int = 2_500
+    holders_bps: int = 4_000
+    emission: str = "render-year-1"
+    supply: int = 4_200_000 * WAD
+    epoch: int = _WEEK
+    grace: int = 86_400
+    price: int = 0
+    quorum: int = 1
+    max_age: int = _HOUR
+    outlier_bps: int = 500
+    price_delay: int = 50_401
+    review: int = REVIEW_WINDOW
+    lock_period: int = 50_400
+    lock_periods: int = 208
+    voting: int = 36_000
+    timelock: int = 50_401
+    execution: int = 100_800
+    decimals: int = 18
+
+
+LOCAL: Final = ComputeTerms(
+    params=Params(
+        bid_deposit=WAD // 2, max_bids=20, cooldown=30, grace=100, min_window=10, max_window=10_000
+    ),
+    epoch=_HOUR,
+    grace=60,
+    price=WAD,
+    max_age=365 * 86_400,
+    price_delay=10,
+    lock_period=100,
+    lock_periods=52,
+    voting=50,
+    timelock=100,
+    execution=1_000,
+)
+"""Short times and one feeder, for a network on one machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeContracts:
+    """The addresses of a network's compute layer, EIP-55."""
+
+    market: str
+    prices: str
+    jobs: str
+    review: str
+    credits: str
+    votes: str
+    governor: str
+    dollar: str
+
+    def at(self, ledger: Ledger, name: str) -> Contract:
+        """One part as a contract on ``ledger``: ``parts.at(ledger, "market")``; raises NetworkNotFound."""
+        address = getattr(self, name, NO_ADDRESS) if name in ARTIFACTS else NO_ADDRESS
+        if address == NO_ADDRESS:
+            raise NetworkNotFound(f"this network's compute layer has no {name}", value=name)
+        return ledger.contract(ARTIFACTS[name], address)
+
+    def to_json(self) -> dict[str, Any]:
+        """The addresses as a plain object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ComputeContracts:
+        """The addresses that :meth:`to_json` wrote; raises BadConfig naming what is missing."""
+        missing = [field.name for field in fields(cls) if field.name not in data]
+        if missing:
+            raise BadConfig(f"the compute layer's addresses lack {missing[0]}", value=missing[0])
+        return cls(**{field.name: str(data[field.name]) for field in fields(cls)})
+
+
+def deploy_compute(
+    ledger: Ledger,
+    account: Account,
+    contracts: Contracts,
+    *,
+    terms: ComputeTerms = LOCAL,
+    checker: str | None = None,
+    dollar: str | None = None,
+) -> ComputeContracts:
+    """Deploy and wire the compute layer of a network. Raises LedgerError.
+
+    ``account`` must be the one that deployed the network; it pays the gas, lists the currencies, feeds the
+    price until others do, and proposes the governor as the market's owner, which the first vote accepts.
+    ``checker`` judges renders and who stood ready (the account itself if absent); it is fixed for good.
+    ``dollar`` is a stablecoin that exists; without it a test dollar without worth is made.
+    """
+    here, judge = account.address, checker or account.address
+    rules = bme_preset.find_preset(terms.emission).scaled(terms.supply).rules
+    rates = take.find_preset(terms.take)
+    if dollar is None:
+        made = ledger.deploy(account, "TestDollar", here, terms.decimals, 10**6 * 10**terms.decimals)
+        dollar, least = made.address, terms.min_deposit * 10**terms.decimals // WAD
+    else:
+        least = terms.min_deposit * 10 ** int(ledger.contract("TestDollar", dollar).call("decimals")) // WAD
+    feed = (terms.quorum, terms.max_age, terms.outlier_bps)
+    prices = ledger.deploy(account, "Prices", here, terms.price_delay, [here], feed)
+    jobs = ledger.deploy(account, "Jobs", contracts.token)
+    review = ledger.deploy(account, "Review", jobs, judge, terms.review)
+    # token, prices, jobs, review, epochs, checker, operator, reserve, liquidity
+    places = (contracts.token, prices, jobs, review, contracts.epochs, judge, here, here, NO_ADDRESS)
+    burner = ledger.deploy(account, "Credits", places, *_read_rules(rules), terms.epoch, terms.grace)
+    votes = ledger.deploy(account, "VoteEscrow", contracts.token, terms.lock_period, terms.lock_periods)
+    ballot = (100, 400, terms.voting, terms.timelock, terms.execution)
+    governor = ledger.deploy(account, "Governor", votes, ballot)
+    one = terms.params
+    params = (one.bid_deposit, one.max_bids, one.cooldown, one.grace, one.min_window, one.max_window)
+    income = (here, here, votes, terms.providers_bps, terms.holders_bps)
+    market = ledger.deploy(
+        account, "Market", contracts.token, contracts.identity, contracts.validation, here, params, income
+    )
+    market.send(
+        account, "set_currency", contracts.token, True, rates.find_rate(take.NETWORK), terms.min_deposit
+    )
+    market.send(account, "set_currency", dollar, True, rates.find_rate("dollar"), least)
+    market.send(account, "propose_owner", governor)
+    ledger.contract("Token", contracts.token).send(account, "set_minter", burner, True)
+    if terms.price:
+        prices.send(account, "report", terms.price)
+    found = ComputeContracts(
+        market=market.address,
+        prices=prices.address,
+        jobs=jobs.address,
+        review=review.address,
+        credits=burner.address,
+        votes=votes.address,
+        governor=governor.address,
+        dollar=dollar,
+    )
+    ledger.deploy(account, "Annex", contracts.epochs, LAYER, list(found.to_json().items()))
+    return found
+
+
+def _read_rules(rules: Any) -> tuple[Any, Any]:
+    """The rules as ``Credits`` takes them: its struct of rules, and the schedule's."""
+    shares, schedule = rules.shares, rules.schedule
+    words = (
+        shares.jobs,
+        shares.availability,
+        shares.requesters,
+        shares.liquidity,
+        rules.fee_bps,
+        rules.rebate_bps,
+        rules.carry_bps,
+        rules.job_cap,
+        rules.availability_cap,
+        rules.recycle_bps,
+        rules.recycle_cap_bps,
+    )
+    return words, (schedule.supply, list(schedule.launch), schedule.damping, schedule.epochs)
+
+
+def find_compute(ledger: Ledger, contracts: Contracts) -> ComputeContracts:
+    """The compute layer of a network, by the rule above; raises NetworkNotFound where there is none."""
+    parts = find_annex(ledger, contracts, LAYER)
+    try:
+        return ComputeContracts.from_json(parts)
+    except BadConfig as error:
+        raise NetworkNotFound(error.sentence, value=error.value) from error
+
+
+def find_annex(ledger: Ledger, contracts: Contracts, layer: str) -> dict[str, str]:
+    """The contracts of one layer of a network by name, as its founder annexed; raises NetworkNotFound."""
+    from weftwork.ledger.artifact import artifact_of
+
+    network = "0x" + contracts.epochs[2:].lower().zfill(64)
+    wanted = [ANNEXED, network, "0x" + keccak(layer.encode()).hex()]
+    logs = ledger.rpc("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": wanted})
+    if logs:
+        founder = find_founder(ledger, contracts)
+        kind = artifact_of("Annex").codec.events[bytes.fromhex(ANNEXED[2:])]
+        for log in logs:
+            if founder is not None and _deployer(ledger, log) == founder:
+                topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+                args = kind.decode(topics, bytes.fromhex(log["data"][2:]))
+                return {str(name): str(place) for name, place in args["parts"]}
+    raise NetworkNotFound(
+        f"the network at {contracts.epochs} has no {layer} layer",
+        value=contracts.epochs,
+        hint="its founder adds it by starting once more: weft up",
+    )
+
+
+def find_founder(ledger: Ledger, contracts: Contracts) -> str | None:
+    """The account that deployed a network's ``Epochs``, by a transaction of its own; None for any other."""
+    raised = ledger.rpc(
+        "eth_getLogs",
+        {"fromBlock": "0x0", "toBlock": "latest", "address": contracts.epochs, "topics": [RAISED]},
+    )
+    return _deployer(ledger, raised[0]) if raised else None
+
+
+def _deployer(ledger: Ledger, log: Mapping[str, Any]) -> str | None:
+    """Who deployed the contract that wrote ``log`` in its constructor, by a transaction of its own."""
+    receipt = ledger.receipt(log["transactionHash"])
+    if receipt is None or str(receipt.get("contractAddress") or "").lower() != log["address"].lower():
+        return None
+    return str(receipt["from"])

@@ -1,0 +1,82 @@
+"""The compute layer is raised beside a network, and found by strangers who trust its founder alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from weftwork import ledger
+from weftwork.errors import NetworkNotFound
+from weftwork.ledger.deployment import WAD, deploy_network
+from weftwork.ledger.deployment_compute import (
+    LAYER,
+    ComputeContracts,
+    ComputeTerms,
+    deploy_compute,
+    find_annex,
+    find_compute,
+    find_founder,
+)
+
+
+@pytest.fixture(scope="module")
+def raised():
+    with ledger.connect("embedded:", dev=True) as chain:
+        founder = chain.treasury()
+        contracts = deploy_network(chain, founder, genesis={founder.address: 1_000_000 * WAD})
+        yield chain, founder, contracts, deploy_compute(chain, founder, contracts)
+
+
+def test_layer_is_found_from_the_ledger_alone(raised):
+    chain, founder, contracts, parts = raised
+    assert find_compute(chain, contracts) == parts
+    assert find_founder(chain, contracts) == founder.address
+    assert ComputeContracts.from_json(parts.to_json()) == parts
+
+
+def test_parts_are_wired_to_the_network_and_to_each_other(raised):
+    chain, founder, contracts, parts = raised
+    market, burner = parts.at(chain, "market"), parts.at(chain, "credits")
+    assert market.call("network") == contracts.token
+    assert market.call("currencies", contracts.token)[:2] == (True, 1_000)
+    assert market.call("currencies", parts.dollar)[:2] == (True, 2_000)
+    assert market.call("pending_owner") == parts.governor
+    assert market.call("income")[2] == parts.votes
+    places = burner.call("places")
+    assert tuple(places[:5]) == (
+        contracts.token, parts.prices, parts.jobs, parts.review, contracts.epochs,
+    )  # fmt: skip
+    assert contracts.at(chain, "token").call("is_minter", parts.credits)
+    assert parts.at(chain, "prices").call("price") == WAD
+    assert parts.at(chain, "governor").call("votes") == parts.votes
+    assert parts.at(chain, "dollar").call("balanceOf", founder.address) == 10**6 * WAD
+
+
+def test_annex_by_a_stranger_is_not_believed(raised):
+    chain, founder, contracts, parts = raised
+    stranger = ledger.Account.create(seed="a stranger who annexes")
+    chain.wait(chain.send(founder, stranger.address, value=WAD))
+    forged = [(name, stranger.address) for name in parts.to_json()]
+    chain.deploy(stranger, "Annex", contracts.epochs, LAYER, forged)
+    chain.deploy(stranger, "Annex", contracts.epochs, "another", forged)
+    assert find_compute(chain, contracts) == parts
+    with pytest.raises(NetworkNotFound, match="has no another layer"):
+        find_annex(chain, contracts, "another")
+
+
+def test_network_without_the_layer_says_so():
+    with ledger.connect("embedded:") as chain:
+        founder = chain.treasury()
+        contracts = deploy_network(chain, founder)
+        with pytest.raises(NetworkNotFound, match="has no compute layer"):
+            find_compute(chain, contracts)
+
+
+def test_dollar_of_six_decimals_and_terms_of_a_real_network():
+    with ledger.connect("embedded:") as chain:
+        founder = chain.treasury()
+        contracts = deploy_network(chain, founder)
+        parts = deploy_compute(chain, founder, contracts, terms=ComputeTerms(decimals=6, take="none"))
+        dollar = parts.at(chain, "dollar")
+        assert (dollar.call("symbol"), dollar.call("decimals")) == ("TUSD", 6)
+        assert parts.at(chain, "market").call("currencies", parts.dollar) == (True, 0, 500_000)
+        assert parts.at(chain, "prices").call("peek")[0] == 0
