@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -137,18 +137,30 @@ def wait_until(what: str, check: Callable[[], Any], *, pause: float = 0.1, limit
     return found
 
 
-def start_anvil() -> tuple[subprocess.Popen[bytes], Ledger, str]:
-    """An anvil of its own that mines each transaction at once; skips with a reason where it is missing."""
+def skip_for_npm(what: str) -> NoReturn:
+    """Skip with a reason that says how to get a peer that npm has."""
+    have = "npm is there" if shutil.which("npm") else "npm is missing"
+    pytest.skip(f"{what} is not installed ({have}): run npm i --no-package-lock in the repository's root")
+
+
+def find_anvil() -> Path:
+    """The anvil of this platform's npm package; skips with a reason where it is missing."""
     system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), "none")
     machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
         platform.machine()
     )
     binary = ROOT / f"node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil"
     if not binary.is_file():
-        have = "npm is there" if shutil.which("npm") else "npm is missing"
-        pytest.skip(f"anvil is not installed ({have}): run npm i --no-package-lock in the repository's root")
+        skip_for_npm("anvil")
+    return binary
+
+
+def start_anvil(*flags: str) -> tuple[subprocess.Popen[bytes], Ledger, str]:
+    """An anvil of its own that mines each transaction at once, with further ``flags``; skips with a reason
+    where it is missing."""
+    binary = find_anvil()
     port = free_port("127.0.0.1", 0)
-    flags = ["--hardfork", "cancun", "--chain-id", "31337", "--accounts", "0", "--port", str(port)]
+    flags = ("--hardfork", "cancun", "--chain-id", "31337", "--accounts", "0", "--port", str(port), *flags)
     process = subprocess.Popen([str(binary), *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
 

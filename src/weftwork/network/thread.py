@@ -6,6 +6,7 @@ its scores). On one machine they are gathered from every store of the home; a fi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,6 +106,9 @@ class _Shelf:
     def __init__(self, path: Path) -> None:
         self.link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
 
+    def close(self) -> None:
+        self.link.close()
+
     def entry(self, digest: bytes) -> Entry | None:
         row = self.link.execute("SELECT body, signature FROM record WHERE id = ?", (digest,)).fetchone()
         if row is None:
@@ -148,7 +152,12 @@ def gather(stores: Iterable[Path], start: str, network: Mapping[str, Any], *, li
     It holds the ancestors of that record, and all that followed from any of them within this piece of work.
     Raises :class:`NotFound` where no store has the record.
     """
-    shelves = [_Shelf(path) for path in stores]
+    with contextlib.ExitStack() as open_shelves:
+        shelves = [open_shelves.enter_context(contextlib.closing(_Shelf(path))) for path in stores]
+        return _gather(shelves, start, network, limit)
+
+
+def _gather(shelves: list[_Shelf], start: str, network: Mapping[str, Any], limit: int) -> Thread:
     first = _find(shelves, start)
     thread = Thread("0x" + first.hex(), dict(network))
     up, down = [first], []

@@ -188,10 +188,8 @@ class Verifier:
         if self.ledger is None or self.contracts is None:
             yield Check(None, "weights", entry.id, "the ledger is not here")
             return
-        shown = self.contracts.at(self.ledger, "weights").events(
-            "WeightsRevealed", subnet=record.subnet, epoch=record.epoch
-        )
         weights = self.contracts.at(self.ledger, "weights")
+        shown = weights.events("WeightsRevealed", subnet=record.subnet, epoch=record.epoch)
         row = (record.uids, record.values)
         mine = [
             (tuple(event.args["uids"]), tuple(event.args["values"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -12,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from conformance.ledger.served import Served
+from harness.process import skip_for_npm, start_anvil
 
 from weftwork import ledger
-from weftwork.errors import LedgerUnavailable
 from weftwork.ledger import Account, Artifact, Ledger
-from weftwork.ledger.serve import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -24,22 +22,6 @@ RICH = 10**24
 
 START = 1_800_000_000
 FIRST_BASE_FEE = "875000000"  # what EIP-1559 gives block 1 after an empty genesis at 1 gwei
-
-
-def anvil_binary() -> Path | None:
-    """The anvil of this platform's npm package, or None."""
-    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), "none")
-    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
-        platform.machine()
-    )
-    binary = ROOT / f"node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil"
-    return binary if binary.is_file() else None
-
-
-def needs_npm(what: str) -> None:
-    """Skip with a reason that says how to get the peer."""
-    have = "npm is there" if shutil.which("npm") else "npm is missing"
-    pytest.skip(f"{what} is not installed ({have}): run npm i --no-package-lock in the repository's root")
 
 
 @pytest.fixture(scope="session")
@@ -89,36 +71,10 @@ def open_node(alice: Account, bob: Account) -> Iterator[Callable[[str], Ledger]]
             for account in (alice, bob):
                 chain.wait(chain.send(treasury, account.address, value=RICH))
         else:
-            binary = anvil_binary()
-            if binary is None:
-                needs_npm("anvil")
-            port = free_port("127.0.0.1", 0)
-            flags = ["--hardfork", "cancun", "--chain-id", "31337", "--gas-limit", "30000000"]
-            flags += [
-                "--disable-default-create2-deployer",
-                "--block-base-fee-per-gas",
-                FIRST_BASE_FEE,
-                "--timestamp",
-                str(START),
-                "--accounts",
-                "0",
-            ]
-            process = subprocess.Popen(
-                [str(binary), "--port", str(port), *flags],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            flags = ["--gas-limit", "30000000", "--disable-default-create2-deployer"]
+            flags += ["--block-base-fee-per-gas", FIRST_BASE_FEE, "--timestamp", str(START)]
+            process, chain, _ = start_anvil(*flags)
             closing.append(lambda: (process.kill(), process.wait()))
-            for _ in range(600):
-                try:
-                    chain = ledger.connect(f"http://127.0.0.1:{port}", timeout=60)
-                    break
-                except LedgerUnavailable:
-                    try:
-                        process.wait(0.05)
-                    except subprocess.TimeoutExpired:
-                        continue
-                    pytest.fail("anvil ended at once")
             for account in (alice, bob):
                 chain.rpc("anvil_setBalance", account.address, hex(RICH))
         closing.append(chain.close)
@@ -142,7 +98,7 @@ def node_script() -> Callable[..., dict[str, object]]:
     def run(name: str, *args: str) -> dict[str, object]:
         node = shutil.which("node")
         if node is None or not (ROOT / "node_modules/viem").is_dir():
-            needs_npm("viem")
+            skip_for_npm("viem")
         done = subprocess.run(
             [node, str(HERE / name), *args],
             cwd=ROOT,
