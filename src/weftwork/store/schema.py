@@ -24,8 +24,37 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE content (digest BLOB PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL);
     CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE journal (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, a NOT NULL, b, c, d);
+    """,
 )
 """Script of each version of the file, in order; a published one is never edited, a new one is appended."""
+
+RECORD, LINK, CONTENT, STATE = range(4)
+"""Kinds of the journal's rows; their columns ``a`` to ``d`` are those of the table that each is moved to."""
+
+_COUNT_RECORDS = "SELECT count(*) FROM journal WHERE kind = 0"
+_ADD_RECORDS = """
+    INSERT INTO record (id, kind, body, signature) SELECT a, b, c, d FROM journal WHERE kind = 0 ORDER BY seq
+    ON CONFLICT (id) DO UPDATE SET signature = excluded.signature
+    WHERE record.signature IS NULL AND excluded.signature IS NOT NULL
+"""
+_ADD_SIGNATURES = """
+    INSERT OR IGNORE INTO signature (id, signature) SELECT a, d FROM journal WHERE kind = 0
+    AND d IS NOT NULL AND NOT EXISTS (SELECT 1 FROM record WHERE id = a AND signature = d) ORDER BY seq
+"""
+_ADD_LINKS = """
+    INSERT OR IGNORE INTO link (parent, child, named)
+    SELECT a, b, c FROM journal WHERE kind = 1 ORDER BY a, seq
+"""
+_ADD_CONTENTS = """
+    INSERT OR IGNORE INTO content (digest, salt, body)
+    SELECT a, b, c FROM journal WHERE kind = 2 ORDER BY a, seq
+"""
+_SET_STATES = """
+    INSERT INTO state (key, value) SELECT a, c FROM journal WHERE kind = 3 ORDER BY seq
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
 
 APPLICATION = 0x57454654  # "WEFT" in the file's header
 
@@ -37,6 +66,7 @@ def connect_file(path: Path | None) -> sqlite3.Connection:
     try:
         link.execute("PRAGMA journal_mode = WAL")
         link.execute("PRAGMA synchronous = FULL")
+        link.execute("PRAGMA secure_delete = OFF")  # only copies are deleted: rows that left the journal
     except sqlite3.Error:
         link.close()
         raise
@@ -58,6 +88,7 @@ def open_file(path: Path | None) -> sqlite3.Connection:
         link.execute("BEGIN IMMEDIATE")
         _migrate(link, path)
         link.execute("COMMIT")
+        move_journal(link)
     except sqlite3.Error as error:
         link.close()
         hint = "restore it from a copy, or choose another path"
@@ -89,3 +120,23 @@ def _migrate(link: sqlite3.Connection, path: Path | None) -> None:
             link.execute(statement)
     link.execute(f"PRAGMA application_id = {APPLICATION}")
     link.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def move_journal(link: sqlite3.Connection) -> None:
+    """Moves all rows of the journal into the tables, in one transaction; nothing changes if one was there."""
+    link.execute("BEGIN IMMEDIATE")
+    try:
+        count = link.execute(_COUNT_RECORDS).fetchone()[0]
+        before = link.total_changes
+        link.execute(_ADD_RECORDS)
+        if link.total_changes - before < count:  # some were here: their signatures may be new
+            link.execute(_ADD_SIGNATURES)
+        link.execute(_ADD_LINKS)
+        link.execute(_ADD_CONTENTS)
+        link.execute(_SET_STATES)
+        link.execute("DELETE FROM journal")
+        link.execute("COMMIT")
+    except BaseException:
+        if link.in_transaction:
+            link.execute("ROLLBACK")
+        raise

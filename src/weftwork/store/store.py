@@ -163,7 +163,7 @@ class Store:
 
     def signatures(self, digest: Digest | str) -> list[bytes]:
         """All signatures (65 bytes each) of one record, in the order in which they came."""
-        self.flush()
+        self._writer.flush(moved=True)
         digest = Digest(digest)
         first = self._rows("SELECT signature FROM record WHERE id = ? AND signature IS NOT NULL", digest)
         more = self._rows("SELECT signature FROM signature WHERE id = ? ORDER BY seq", digest)
@@ -171,7 +171,7 @@ class Store:
 
     def children(self, digest: Digest | str, kind: str | None = None) -> list[Item]:
         """The records that follow from one, of one kind or of all, in the order in which they came."""
-        self.flush()
+        self._writer.flush(moved=True)
         sql = (
             "SELECT r.id, r.body, r.signature FROM link l JOIN record r ON r.id = l.child "
             "WHERE l.parent = ?1 AND (?2 IS NULL OR r.kind = ?2) ORDER BY r.seq"
@@ -182,17 +182,17 @@ class Store:
         self, kind: str, limit: int = 100, after: Digest | None = None, *, newest: bool = False
     ) -> list[Item]:
         """Up to ``limit`` records of one kind from behind ``after``, oldest (or ``newest``) first."""
-        self.flush()
+        self._writer.flush(moved=True)
         return [_decode(row) for row in self._rows(_NEWEST if newest else _OLDEST, kind, after, limit)]
 
     def count(self, kind: str | None = None) -> int:
         """How many records are here, of one kind or of all."""
-        self.flush()
+        self._writer.flush(moved=True)
         return int(self._rows("SELECT count(*) FROM record WHERE ?1 IS NULL OR kind = ?1", kind)[0][0])
 
     def thread(self, digest: Digest | str, *, limit: int = 10_000) -> list[Item]:
         """A record, its ancestors and descendants, each after its parents; about ``limit`` at most."""
-        self.flush()
+        self._writer.flush(moved=True)
         start = Digest(digest)
         parents: dict[Digest, set[Digest]] = {start: set()}
         steps: tuple[Callable[[Digest], list[tuple[Digest, Digest]]], ...] = (self._up, self._down)

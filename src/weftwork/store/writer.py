@@ -1,5 +1,9 @@
 """The store's writer thread: takes what callers queue and commits it in groups.
 
+A group goes first into the journal, a table that only grows at its end, so a commit touches few pages however
+large the store is; what has gathered there moves into the tables and their indices by a few statements, when
+it is much, when nothing comes for a moment, when somebody reads, and when the store is opened or closed.
+
 What a returned :meth:`Writer.flush` covers survives SIGKILL and loss of power; of what was queued after it,
 whole entries may be missing, the last ones first. If the disk refuses, the queue is kept and tried again.
 """
@@ -9,36 +13,28 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pydantic_core import to_json
 
 from weftwork.errors import StoreError
 from weftwork.records import Signed
+from weftwork.store.schema import CONTENT, LINK, RECORD, STATE, move_journal
 
 Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
-``("state", key, text)`` or ``("flush", ticket)``."""
+``("state", key, text)`` or ``("flush", ticket, moved)``."""
 
-_ADD_RECORD = (
-    "INSERT INTO record (id, kind, body, signature) VALUES ",
-    " ON CONFLICT (id) DO UPDATE SET signature = excluded.signature "
-    "WHERE record.signature IS NULL AND excluded.signature IS NOT NULL",
-)
-_ADD_SIGNATURE = (
-    "INSERT OR IGNORE INTO signature (id, signature) SELECT ?1, ?2 "
-    "WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND signature = ?2)"
-)
-_ADD_LINK = ("INSERT OR IGNORE INTO link (parent, child, named) VALUES ", "")
-_ADD_CONTENT = ("INSERT OR IGNORE INTO content (digest, salt, body) VALUES ", "")
-_SET_STATE = (
-    "INSERT INTO state (key, value) VALUES ",
-    " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-)
-_STEPS = (64, 8, 1)
+_STEPS = (64, 16, 4, 1)
+_ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
+_JOURNAL = {count: _ADD + ", (?, ?, ?, ?, ?)" * (count - 1) for count in _STEPS}
+_MANY = 4096  # rows of the journal that are moved without waiting for a quiet moment
+_QUIET = 0.25  # seconds without an entry after which they are moved
 
 
 class Writer:
@@ -49,19 +45,23 @@ class Writer:
         link: sqlite3.Connection,
         guard: AbstractContextManager[Any],
         linger: float,
-        written: Callable[[list[Entry]], None],
+        moved: Callable[[list[Entry]], None],
     ) -> None:
-        """``guard`` is held while writing, ``linger`` is the seconds for which a group may wait for more."""
+        """``guard`` is held while writing, ``linger`` is the seconds for which a group may wait for more;
+        ``moved`` is told of entries that stand in their tables."""
         self._link = link
         self._guard = guard
         self._linger = linger
-        self._written = written
+        self._moved = moved
         self._queue: deque[Entry] = deque()
-        self._wake, self._hurry = threading.Event(), threading.Event()
+        self._bell: SimpleQueue[bool] = SimpleQueue()  # True: now; False: something was put
+        self._rung = self._hurried = False
         self._progress = threading.Condition()
-        self._asked = self._done = 0
-        self._waiters: list[tuple[int, Callable[[StoreError | None], object]]] = []
+        self._asked = self._done = self._settled = 0
+        self._waiters: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._failure: StoreError | None = None
+        self._journal: list[Entry] = []
+        self._rows = 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="weft-store", daemon=True)
         self._thread.start()
@@ -71,71 +71,86 @@ class Writer:
         if self._closed:
             raise StoreError("the store is closed")
         self._queue.append(entry)
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self._rung:
+            self._rung = True
+            self._bell.put(False)
 
-    def flush(self) -> None:
-        """Returns once everything put before is on disk; :class:`StoreError` if the disk refuses."""
+    def flush(self, moved: bool = False) -> None:
+        """Returns once everything put before is on disk, and with ``moved`` can be read from the tables;
+        :class:`StoreError` if the disk refuses."""
         with self._progress:
-            ticket = self._ask()
-            self._progress.wait_for(lambda: self._done >= ticket or self._failure is not None)
-            if self._done < ticket and self._failure is not None:
+            ticket = self._ask(moved)
+            self._progress.wait_for(lambda: self._reached(moved) >= ticket or self._failure is not None)
+            if self._reached(moved) < ticket and self._failure is not None:
                 raise self._failure
+
+    def _reached(self, moved: bool) -> int:
+        return self._settled if moved else self._done
 
     async def flushed(self) -> None:
         """:meth:`flush` without blocking the event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: StoreError | None) -> None:
-            if not future.done():
-                future.set_exception(error) if error else future.set_result(None)
-
         with self._progress:
-            ticket = self._ask()
-            self._waiters.append((ticket, lambda error: loop.call_soon_threadsafe(settle, error)))
+            self._waiters.append((self._ask(False), loop, future))
         await future
 
-    def _ask(self) -> int:
+    def _ask(self, moved: bool) -> int:
         self._failure = None
         self._asked += 1
-        self.put(("flush", self._asked))
-        self._hurry.set()
+        self.put(("flush", self._asked, moved))
+        if not self._hurried:
+            self._hurried = True
+            self._bell.put(True)
         return self._asked
 
     def close(self) -> None:
         """Writes what is queued and ends the thread; :class:`StoreError` if it cannot all be written."""
         self._closed = True
-        self._hurry.set()
-        self._wake.set()
+        self._bell.put(True)
         self._thread.join()
         if self._queue:
             raise self._failure or StoreError("queued records were not written", value=len(self._queue))
 
+    # The thread
+
     def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            if not self._closed:
-                self._hurry.wait(self._linger)
+        last = False
+        while not last:
+            quiet = self._wait()
             last = self._closed
-            self._hurry.clear()
-            self._wake.clear()
-            batch = [self._queue.popleft() for _ in range(len(self._queue))]
+            self._rung = self._hurried = False
+            queue = self._queue
+            batch = [queue.popleft() for _ in range(len(queue))]
+            tickets = [entry for entry in batch if entry[0] == "flush"]
             try:
                 self._write(batch)
             except Exception as error:  # the thread must outlive whatever the disk does
-                self._queue.extendleft(reversed(batch))
+                queue.extendleft(reversed(batch))
                 self._settle(0, StoreError(f"the store cannot be written: {error}"))
-            else:
-                self._written(batch)
-                self._settle(max((e[1] for e in batch if e[0] == "flush"), default=0), None)
-            if last:
-                return
-            if self._closed:
-                self._wake.set()
+                continue
+            self._settle(max((entry[1] for entry in tickets), default=0), None)
+            asked = max((entry[1] for entry in tickets if entry[2]), default=0)
+            if quiet or last or asked or self._rows >= _MANY:
+                self._move(asked)
+
+    def _wait(self) -> bool:
+        """Returns when a group is to be written; True if nothing came for a while and the journal is not
+        empty."""
+        try:
+            hurry = self._bell.get(timeout=_QUIET if self._journal else None)
+        except Empty:
+            return True
+        end = time.monotonic() + self._linger
+        while not hurry and not self._closed:
+            try:
+                hurry = self._bell.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                break
+        return False
 
     def _write(self, batch: list[Entry]) -> None:
-        records, signatures, links, contents = [], [], [], []
+        rows: list[Any] = []
         state: dict[str, str] = {}
         for entry in batch:
             match entry[0]:
@@ -144,57 +159,84 @@ class Writer:
                     signed = isinstance(item, Signed)
                     record = item.record if signed else item
                     signature = item.signature if signed else None
-                    records.append((digest, record.kind, to_json(record.to_json()).decode(), signature))
-                    if signed:
-                        signatures.append((digest, signature))
-                    links += [(parent, digest, 1) for parent in record.parents]
+                    rows.append((RECORD, digest, record.kind, to_json(record.to_json()).decode(), signature))
+                    rows += [(LINK, parent, digest, 1, None) for parent in record.parents]
                 case "link":
-                    links.append((entry[1], entry[2], 0))
+                    rows.append((LINK, entry[1], entry[2], 0, None))
                 case "content":
-                    contents.append(entry[1:])
+                    rows.append((CONTENT, *entry[1:], None))
                 case "state":
                     state[entry[1]] = entry[2]
-        if not (records or links or contents or state):
+        rows += [(STATE, key, None, text, None) for key, text in state.items()]
+        if not rows:
             return
-        link = self._link
         with self._guard:
+            link = self._link
             link.execute("BEGIN IMMEDIATE")
             try:
-                before = link.total_changes
-                _insert(link, _ADD_RECORD, records)
-                if link.total_changes - before < len(records):  # some were here: their signatures may be new
-                    link.executemany(_ADD_SIGNATURE, signatures)
-                _insert(link, _ADD_LINK, links)
-                _insert(link, _ADD_CONTENT, contents)
-                _insert(link, _SET_STATE, list(state.items()))
+                _insert(link, rows)
                 link.execute("COMMIT")
             except BaseException:
                 if link.in_transaction:
                     link.execute("ROLLBACK")
                 raise
+        self._journal += batch
+        self._rows += len(rows)
+
+    def _move(self, ticket: int) -> None:
+        """Moves the journal into the tables; if the disk refuses, it stays where it is, and is on disk."""
+        error = None
+        if self._journal:
+            try:
+                with self._guard:
+                    move_journal(self._link)
+            except Exception as reason:
+                error = StoreError(f"the store cannot be written: {reason}")
+            else:
+                self._moved(self._journal)
+                self._journal = []
+                self._rows = 0
+        if ticket:
+            with self._progress:
+                self._settled = self._settled if error else max(self._settled, ticket)
+                self._failure = error
+                self._progress.notify_all()
 
     def _settle(self, ticket: int, error: StoreError | None) -> None:
+        if not ticket and error is None:
+            return
+        ready: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
         with self._progress:
             self._done = max(self._done, ticket)
             self._failure = error
-            ready = [w for w in self._waiters if error or w[0] <= self._done]
-            self._waiters = [w for w in self._waiters if w not in ready]
+            left = []
+            for waiter in self._waiters:
+                if error is not None or waiter[0] <= self._done:
+                    ready.setdefault(waiter[1], []).append(waiter[2])
+                else:
+                    left.append(waiter)
+            self._waiters = left
             self._progress.notify_all()
-        for _, call in ready:
+        for loop, futures in ready.items():
             try:
-                call(error)
-            except RuntimeError:  # its event loop is closed, and nobody waits
+                loop.call_soon_threadsafe(_resolve, futures, error)
+            except RuntimeError:  # the loop is closed, and nobody waits
                 continue
 
 
-def _insert(link: sqlite3.Connection, statement: tuple[str, str], rows: list[Any]) -> None:
-    """Inserts ``rows``, many by one statement: each statement gives Python's lock away and waits for it
-    again,
-    which beside a busy event loop costs more than the row does. Few sizes, so that they stay prepared."""
+def _resolve(futures: list[asyncio.Future[None]], error: StoreError | None) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error) if error else future.set_result(None)
+
+
+def _insert(link: sqlite3.Connection, rows: list[Any]) -> None:
+    """Inserts rows of the journal, many by one statement: each statement gives Python's lock away and waits
+    for it again, which beside a busy event loop costs more than the row does. Few sizes, so that they stay
+    prepared."""
     start = 0
     while start < len(rows):
         count = next(step for step in _STEPS if step <= len(rows) - start)
         part = rows[start : start + count]
-        slots = ", ".join(["(" + ", ".join("?" * len(part[0])) + ")"] * count)
-        link.execute(statement[0] + slots + statement[1], [value for row in part for value in row])
+        link.execute(_JOURNAL[count], [value for row in part for value in row])
         start += count

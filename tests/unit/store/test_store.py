@@ -212,6 +212,40 @@ def test_store_is_reopened_as_it_was_left(tmp_path: Path) -> None:
         assert store.get(make_thread()[4].id) == sign(make_thread()[4])
 
 
+def test_what_another_reads_of_an_open_store_is_all_that_was_flushed(tmp_path: Path) -> None:
+    digest, salt = salt_content(b"secret")
+    with Store(tmp_path / "store.db", linger=10) as store:
+        for turn in range(3):
+            store.add_many([sign(record) for record in make_thread()] if turn else [make_request(7)])
+            store.link(D[7], make_request(7).id)
+            store.put_content(digest, salt, b"secret")
+            store.set_state("turn", turn)
+            store.flush()
+            with Store(tmp_path / "store.db") as reader:
+                assert reader.count() == (8 if turn else 1)
+                assert reader.get(make_request(7).id) == make_request(7)
+                assert reader.children(D[7]) == [make_request(7)]
+                assert reader.content(digest) == (salt, b"secret")
+                assert reader.state("turn") == turn
+        assert store.children(make_thread()[1].id) == [sign(one) for one in make_thread()[2:4]]
+    with Store(tmp_path / "store.db") as store:
+        assert (store.count(), store.state("turn")) == (8, 2)
+
+
+def test_disk_that_refuses_to_move_the_journal_costs_nothing_but_time(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.db") as store:
+        store._link.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        store.add(make_request(1))
+        store.flush()
+        assert store.get(make_request(1).id) == make_request(1)
+        with pytest.raises(StoreError, match="cannot be written: full"):
+            store.count()
+        store._link.execute("DROP TRIGGER full")
+        assert store.count() == 1
+
+
 def change(path: Path, sql: str) -> None:
     link = sqlite3.connect(path)
     link.execute(sql)
