@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from weftwork.errors import BadInput, NotFound
 from weftwork.records import KINDS, Record, Signed
+from weftwork.store import open_reader
 from weftwork.units import Digest, Wad
 
 ORDER = tuple(KINDS)
@@ -104,7 +104,7 @@ class _Shelf:
     """One store file, opened only to be read: a running role is not disturbed, and nothing is believed."""
 
     def __init__(self, path: Path) -> None:
-        self.link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        self.link = open_reader(path)
 
     def close(self) -> None:
         self.link.close()
@@ -118,7 +118,7 @@ class _Shelf:
         except ValueError:
             raw = {"kind": "unreadable", "body": row[0]}
         more = self.link.execute("SELECT signature FROM signature WHERE id = ? ORDER BY seq", (digest,))
-        signatures = [s for s in (row[1], *(r[0] for r in more)) if s]
+        signatures = list(dict.fromkeys(s for s in (row[1], *(r[0] for r in more)) if s))
         return Entry("0x" + digest.hex(), raw, ["0x" + s.hex() for s in signatures])
 
     def links(self, digest: bytes) -> Iterable[tuple[bytes, bytes]]:

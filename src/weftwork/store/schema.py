@@ -56,6 +56,17 @@ _SET_STATES = """
     ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
 
+_VIEWS = """
+    CREATE TEMP VIEW record AS SELECT id, kind, body, signature FROM main.record
+    UNION ALL SELECT a, b, c, d FROM main.journal WHERE kind = 0;
+    CREATE TEMP VIEW signature AS SELECT seq, id, signature FROM main.signature
+    UNION ALL SELECT 1 << 62, a, d FROM main.journal WHERE kind = 0 AND d IS NOT NULL;
+    CREATE TEMP VIEW link AS SELECT parent, child FROM main.link
+    UNION ALL SELECT a, b FROM main.journal WHERE kind = 1;
+    CREATE TEMP VIEW content AS SELECT digest, salt, body FROM main.content
+    UNION ALL SELECT a, b, c FROM main.journal WHERE kind = 2;
+"""
+
 APPLICATION = 0x57454654  # "WEFT" in the file's header
 
 
@@ -120,6 +131,18 @@ def _migrate(link: sqlite3.Connection, path: Path | None) -> None:
             link.execute(statement)
     link.execute(f"PRAGMA application_id = {APPLICATION}")
     link.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """The file of a store, only to be read, while its role runs or after it was killed.
+
+    The tables ``record``, ``signature``, ``link`` and ``content`` show what is still in the journal too; a
+    row that is in both may come twice. Nothing is moved, and the role is not disturbed.
+    """
+    link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    if link.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone():
+        link.executescript(_VIEWS)
+    return link
 
 
 def move_journal(link: sqlite3.Connection) -> None:
