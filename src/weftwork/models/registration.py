@@ -1,9 +1,8 @@
 """How a role is found: the ERC-8004 file of its agent, kept whole in the agent's URI.
 
-``data:application/json;base64,…`` with ``services`` (``weft-miner``, ``weft-validator``, ``weft-gateway``)
-and, under
-``weft``, what a miner serves at what price. Found on chain, it is a stranger's text: read with caps, never
-trusted.
+``data:application/json;base64,…`` with ``services`` (``weft-miner``, ``weft-validator``, ``weft-gateway``,
+``weft-provider``) and, under ``weft``, what a miner serves at what price. Found on chain, it is a stranger's
+text: read with caps, never trusted.
 Source: ERC-8004, registration-v1.
 """
 
@@ -22,7 +21,7 @@ from weftwork.units import ZERO, Digest
 from weftwork.wire.client import Client
 
 TYPE = "https://eips.ethereum.org/EIPS/eip-8004#registration-v1"
-ROLES = ("miner", "validator", "gateway")
+ROLES = ("miner", "validator", "gateway", "provider")
 MAX_BYTES = 16_384
 _HEAD = "data:application/json;base64,"
 _PRICES = 1 << 128
