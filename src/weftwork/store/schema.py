@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from weftwork.errors import StoreError
@@ -33,28 +34,31 @@ MIGRATIONS: tuple[str, ...] = (
 RECORD, LINK, CONTENT, STATE = range(4)
 """Kinds of the journal's rows; their columns ``a`` to ``d`` are those of the table that each is moved to."""
 
-_COUNT_RECORDS = "SELECT count(*) FROM journal WHERE kind = 0"
+_COUNT_RECORDS = "SELECT count(*) FROM journal WHERE kind = 0 AND seq <= ?"
 _ADD_RECORDS = """
-    INSERT INTO record (id, kind, body, signature) SELECT a, b, c, d FROM journal WHERE kind = 0 ORDER BY seq
+    INSERT INTO record (id, kind, body, signature)
+    SELECT a, b, c, d FROM journal WHERE kind = 0 AND seq <= ? ORDER BY seq
     ON CONFLICT (id) DO UPDATE SET signature = excluded.signature
     WHERE record.signature IS NULL AND excluded.signature IS NOT NULL
 """
 _ADD_SIGNATURES = """
-    INSERT OR IGNORE INTO signature (id, signature) SELECT a, d FROM journal WHERE kind = 0
-    AND d IS NOT NULL AND NOT EXISTS (SELECT 1 FROM record WHERE id = a AND signature = d) ORDER BY seq
+    INSERT OR IGNORE INTO signature (id, signature)
+    SELECT a, d FROM journal WHERE kind = 0 AND seq <= ? AND d IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM record WHERE id = a AND signature = d) ORDER BY seq
 """
 _ADD_LINKS = """
     INSERT OR IGNORE INTO link (parent, child, named)
-    SELECT a, b, c FROM journal WHERE kind = 1 ORDER BY a, seq
+    SELECT a, b, c FROM journal WHERE kind = 1 AND seq <= ? ORDER BY a, seq
 """
 _ADD_CONTENTS = """
     INSERT OR IGNORE INTO content (digest, salt, body)
-    SELECT a, b, c FROM journal WHERE kind = 2 ORDER BY a, seq
+    SELECT a, b, c FROM journal WHERE kind = 2 AND seq <= ? ORDER BY a, seq
 """
 _SET_STATES = """
-    INSERT INTO state (key, value) SELECT a, c FROM journal WHERE kind = 3 ORDER BY seq
+    INSERT INTO state (key, value) SELECT a, c FROM journal WHERE kind = 3 AND seq <= ? ORDER BY seq
     ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
+_EMPTY = "DELETE FROM journal WHERE seq <= ?"
 
 _VIEWS = """
     CREATE TEMP VIEW record AS SELECT id, kind, body, signature FROM main.record
@@ -99,7 +103,8 @@ def open_file(path: Path | None) -> sqlite3.Connection:
         link.execute("BEGIN IMMEDIATE")
         _migrate(link, path)
         link.execute("COMMIT")
-        move_journal(link)
+        for _ in move_journal(link):
+            continue
     except sqlite3.Error as error:
         link.close()
         hint = "restore it from a copy, or choose another path"
@@ -145,21 +150,27 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return link
 
 
-def move_journal(link: sqlite3.Connection) -> None:
-    """Moves all rows of the journal into the tables, in one transaction; nothing changes if one was there."""
-    link.execute("BEGIN IMMEDIATE")
-    try:
-        count = link.execute(_COUNT_RECORDS).fetchone()[0]
-        before = link.total_changes
-        link.execute(_ADD_RECORDS)
-        if link.total_changes - before < count:  # some were here: their signatures may be new
-            link.execute(_ADD_SIGNATURES)
-        link.execute(_ADD_LINKS)
-        link.execute(_ADD_CONTENTS)
-        link.execute(_SET_STATES)
-        link.execute("DELETE FROM journal")
-        link.execute("COMMIT")
-    except BaseException:
-        if link.in_transaction:
-            link.execute("ROLLBACK")
-        raise
+def move_journal(link: sqlite3.Connection) -> Iterator[None]:
+    """Moves what is in the journal into the tables, one kind a step: a transaction of its own, after which
+    other writing may go on. The journal is emptied last, and each step may be done twice, so what stops
+    half-way is done again.
+    """
+    last = link.execute("SELECT max(seq) FROM journal").fetchone()[0]
+    if last is None:
+        return
+    for statements in ((_ADD_RECORDS,), (_ADD_LINKS,), (_ADD_CONTENTS,), (_SET_STATES, _EMPTY)):
+        link.execute("BEGIN IMMEDIATE")
+        try:
+            before = link.total_changes
+            for statement in statements:
+                link.execute(statement, (last,))
+            if statements[0] is _ADD_RECORDS:
+                count = link.execute(_COUNT_RECORDS, (last,)).fetchone()[0]
+                if link.total_changes - before < count:  # some were here: their signatures may be new
+                    link.execute(_ADD_SIGNATURES, (last,))
+            link.execute("COMMIT")
+        except BaseException:
+            if link.in_transaction:
+                link.execute("ROLLBACK")
+            raise
+        yield

@@ -1,8 +1,9 @@
 """The store's writer thread: takes what callers queue and commits it in groups.
 
 A group goes first into the journal, a table that only grows at its end, so a commit touches few pages however
-large the store is; what has gathered there moves into the tables and their indices by a few statements, when
-it is much, when nothing comes for a moment, when somebody reads, and when the store is opened or closed.
+large the store is. What has gathered there moves into the tables by a few statements: when it is much, when
+nothing comes for a moment, when somebody reads, and when the store is opened or closed. Ids are random, so of
+a large index each row of a small group would touch a page of its own; of a large group many share one.
 
 What a returned :meth:`Writer.flush` covers survives SIGKILL and loss of power; of what was queued after it,
 whole entries may be missing, the last ones first. If the disk refuses, the queue is kept and tried again.
@@ -15,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -33,7 +34,7 @@ Entry = tuple[Any, ...]
 _STEPS = (64, 16, 4, 1)
 _ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
 _JOURNAL = {count: _ADD + ", (?, ?, ?, ?, ?)" * (count - 1) for count in _STEPS}
-_MANY = 4096  # rows of the journal that are moved without waiting for a quiet moment
+_MANY = 24_576  # rows of the journal that are moved without waiting for a quiet moment
 _QUIET = 0.25  # seconds without an entry after which they are moved
 
 
@@ -62,6 +63,7 @@ class Writer:
         self._failure: StoreError | None = None
         self._journal: list[Entry] = []
         self._rows = 0
+        self._moving: tuple[list[Entry], Iterator[None]] | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="weft-store", daemon=True)
         self._thread.start()
@@ -131,12 +133,16 @@ class Writer:
                 continue
             self._settle(max((entry[1] for entry in tickets), default=0), None)
             asked = max((entry[1] for entry in tickets if entry[2]), default=0)
-            if quiet or last or asked or self._rows >= _MANY:
-                self._move(asked)
+            if asked or last:
+                self._move_all(asked)
+            elif quiet or self._moving or self._rows >= _MANY:
+                self._move()
 
     def _wait(self) -> bool:
         """Returns when a group is to be written; True if nothing came for a while and the journal is not
         empty."""
+        if self._moving is not None:
+            return False
         try:
             hurry = self._bell.get(timeout=_QUIET if self._journal else None)
         except Empty:
@@ -183,19 +189,30 @@ class Writer:
         self._journal += batch
         self._rows += len(rows)
 
-    def _move(self, ticket: int) -> None:
-        """Moves the journal into the tables; if the disk refuses, it stays where it is, and is on disk."""
+    def _move(self) -> StoreError | None:
+        """Does one step of moving the journal; if the disk refuses, what is there stays, and is on disk."""
+        if self._moving is None:
+            if not self._journal:
+                return None
+            self._moving = self._journal, move_journal(self._link)
+            self._journal, self._rows = [], 0
+        entries, steps = self._moving
+        try:
+            with self._guard:
+                more = next(steps, self) is None
+        except Exception as error:
+            self._moving = None
+            self._journal = entries + self._journal
+            return StoreError(f"the store cannot be written: {error}")
+        if not more:
+            self._moving = None
+            self._moved(entries)
+        return None
+
+    def _move_all(self, ticket: int) -> None:
         error = None
-        if self._journal:
-            try:
-                with self._guard:
-                    move_journal(self._link)
-            except Exception as reason:
-                error = StoreError(f"the store cannot be written: {reason}")
-            else:
-                self._moved(self._journal)
-                self._journal = []
-                self._rows = 0
+        while error is None and (self._moving is not None or self._journal):
+            error = self._move()
         if ticket:
             with self._progress:
                 self._settled = self._settled if error else max(self._settled, ticket)

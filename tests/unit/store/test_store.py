@@ -234,15 +234,13 @@ def test_what_another_reads_of_an_open_store_is_all_that_was_flushed(tmp_path: P
 
 def test_disk_that_refuses_to_move_the_journal_costs_nothing_but_time(tmp_path: Path) -> None:
     with Store(tmp_path / "store.db") as store:
-        store._link.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
+        store._link.execute("CREATE TRIGGER t BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'full'); END")
         store.add(make_request(1))
         store.flush()
         assert store.get(make_request(1).id) == make_request(1)
         with pytest.raises(StoreError, match="cannot be written: full"):
             store.count()
-        store._link.execute("DROP TRIGGER full")
+        store._link.execute("DROP TRIGGER t")
         assert store.count() == 1
 
 
