@@ -23,14 +23,14 @@ _TAIL = 4096
 
 
 class SessionEnded(Unavailable):
-    """The program ended, or was killed, before it had answered; ``status`` is 128 + signal if killed."""
+    """The program ended, or was killed, before it had answered; ``exit_status`` is 128 + signal if killed."""
 
     code = "unavailable.session"
     hint = "start it again; what it wrote to standard error says why it ended"
 
     def __init__(self, sentence: str, *, status: int, stderr: bytes) -> None:
         super().__init__(sentence, value=stderr.decode(errors="replace")[-300:])
-        self.status, self.stderr = status, stderr
+        self.exit_status, self.stderr = status, stderr
 
 
 class Session:

@@ -15,8 +15,12 @@ from xml.etree import ElementTree
 from weftwork.compute.render.asset import check_name
 from weftwork.compute.render.error import BadAsset, BadScene
 
-MAX_TEXT = 16 * 1024 * 1024
-"""Bytes of the largest scene text."""
+MAX_TEXT = 4 * 1024 * 1024
+"""Bytes of the largest scene text, includes counted as often as they stand there."""
+MAX_NESTING = 64
+"""How deep elements may nest."""
+MAX_NAMED = 4096
+"""How many files a scene may name, over all its frames."""
 BLOCK_SIZE = 32
 """Pixels of a block's side in the renderer: fixed, since Mitsuba's own choice depends on its threads."""
 MAX_DEPTH = 16
@@ -56,6 +60,11 @@ def read_document(name: str, content: bytes) -> Element:
         root = ElementTree.fromstring(text)  # noqa: S314
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise BadScene(f"{name} is not XML: {error}", value=name) from None
+    level = [root]
+    for _ in range(MAX_NESTING):
+        level = [child for parent in level for child in parent]
+    if level:
+        raise BadScene(f"{name} nests deeper than {MAX_NESTING} elements", value=name)
     if root.tag != "scene":
         raise BadScene(f"{name} begins with <{root.tag[:40]}>, not with <scene>", value=name)
     return root
@@ -67,14 +76,18 @@ def open_document(entry: str, read: Callable[[str], bytes]) -> tuple[Element, li
     ``read`` gives the content of a name within the scene's folder.
     """
     names: list[str] = []
+    total = 0
 
     def expand(name: str, depth: int) -> Element:
         if depth > MAX_DEPTH:
             raise BadScene(f"includes nest deeper than {MAX_DEPTH}", value=name)
-        if len(names) > 1000:
-            raise BadScene("a scene includes more than 1000 files", value=name)
+        nonlocal total
+        content = read(check_name(name))
+        total += len(content)
+        if total > MAX_TEXT or len(names) > MAX_NAMED:
+            raise BadScene(f"a scene's texts have more than {MAX_TEXT} bytes", value=name)
         names.append(name)
-        root = read_document(name, read(check_name(name)))
+        root = read_document(name, content)
         for parent in list(root.iter()):
             for index, child in reversed(list(enumerate(parent))):
                 if child.tag == "include":
@@ -108,6 +121,8 @@ def find_files(root: Element, frames: int) -> list[str]:
     for value in _file_values(root):
         moving = {"frame", "frames", "t"} & set(_NAME.findall(value))
         for frame in range(1, frames + 1) if moving else (1,):
+            if len(found) >= MAX_NAMED:
+                raise BadScene(f"a scene names at most {MAX_NAMED} files", value=value[:200])
             found[check_name(_substitute(value, defaults | frame_parameters(frame, frames)))] = None
     return list(found)
 
@@ -131,8 +146,8 @@ def _substitute(value: str, parameters: dict[str, str]) -> str:
     return _NAME.sub(lambda match: parameters.get(match[1], match[0]), value)
 
 
-def read_number(root: Element, path: str, name: str) -> int | None:
-    """The whole number ``name`` in the first element at ``path``, with defaults put in; None without one."""
+def read_number(root: Element, path: str, name: str, otherwise: int) -> int:
+    """The whole number ``name`` in the first element at ``path``, with defaults put in, or ``otherwise``."""
     defaults = read_defaults(root)
     for parent in root.iterfind(path):
         for node in parent:
@@ -141,7 +156,7 @@ def read_number(root: Element, path: str, name: str) -> int | None:
                     return int(_substitute(node.get("value", ""), defaults))
                 except ValueError:
                     raise BadScene(f"{name} is no whole number", value=node.get("value", "")[:40]) from None
-    return None
+    return otherwise
 
 
 def normalise(root: Element, width: int, height: int) -> bytes:

@@ -155,9 +155,9 @@ def _read_xml(entry: str, folder: Files, frames: int | None) -> tuple[dict[str, 
     if not 1 <= length <= MAX_FRAMES:
         raise BadScene(f"frames is a whole number from 1 to {MAX_FRAMES}", value=length)
     numbers = {
-        "width": document.read_number(root, ".//film", "width") or 768,
-        "height": document.read_number(root, ".//film", "height") or 576,
-        "spp": document.read_number(root, ".//sampler", "sample_count") or 16,
+        "width": document.read_number(root, ".//film", "width", 768),
+        "height": document.read_number(root, ".//film", "height", 576),
+        "spp": document.read_number(root, ".//sampler", "sample_count", 16),
         "frames": length,
     }
     document.normalise(root, 1, 1)

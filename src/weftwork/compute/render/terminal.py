@@ -46,7 +46,7 @@ def draw_picture(
         both = np.asarray(np.all(there.reshape(-1, 2, columns), axis=1))
         return [
             "".join(
-                _SHADES[int(value * (len(_SHADES) - 1) / 255)] if here else "·"
+                _SHADES[round(value * (len(_SHADES) - 1) / 255)] if here else "·"
                 for value, here in zip(line, known, strict=True)
             ).rstrip()
             for line, known in zip(grey, both, strict=True)

@@ -34,6 +34,8 @@ RENDER_QUOTA = Quota(
     seconds=300.0, memory_bytes=8 * 1024**3, disk_bytes=64 * 1024**2, output_bytes=2**31, processes=256
 )
 """What rendering one tile may use: ``seconds`` is for a tile, and for loading the scene."""
+START_SECONDS = 60.0
+"""How long a renderer may take to begin, before it has seen anything of a scene."""
 _HEADER = 65_536
 
 
@@ -191,7 +193,7 @@ class GuestWorker:
             walls=walls,
         )
         self.restarts += 1
-        found, _ = await self._ask(None, 0)
+        found, _ = await self._ask(None, 0, max(START_SECONDS, self.quota.seconds))
         self.build = str(found.get("build", ""))[:300]
         await self._ask({"do": "load", "frame": 1, "parameters": self._parameters(1)}, 0)
 
@@ -214,11 +216,13 @@ class GuestWorker:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, request: dict[str, Any] | None, most: int) -> tuple[dict[str, Any], bytes]:
-        """Sends a request and takes its answer of at most ``most`` bytes, within the quota's seconds."""
+    async def _ask(
+        self, request: dict[str, Any] | None, most: int, seconds: float | None = None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Sends a request, takes its answer of ``most`` bytes at most, within ``seconds`` or the quota's."""
         assert self._session is not None
         try:
-            async with asyncio.timeout(self.quota.seconds):
+            async with asyncio.timeout(seconds or self.quota.seconds):
                 if request is not None:
                     text = json.dumps(request).encode()
                     await self._session.send(struct.pack(">II", len(text), 0) + text)
@@ -261,7 +265,9 @@ class GuestWorker:
             return SceneStopped(
                 f"the scene used more than {self.quota.memory_bytes} bytes of memory", value=said[-200:]
             )
-        return RenderWorkerLost(f"the renderer's process ended with status {error.status}", value=said[-200:])
+        return RenderWorkerLost(
+            f"the renderer's process ended with status {error.exit_status}", value=said[-200:]
+        )
 
 
 class RenderWorker(GuestWorker):
