@@ -11,12 +11,14 @@ from functools import lru_cache
 from typing import Any
 
 from weftwork import units
+from weftwork.curve import curve
 from weftwork.errors import BadRecord, BadSignature
 from weftwork.units import Digest
 
 _DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _CURVE_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _HEX = frozenset("0123456789abcdef")
+_V, _ID = (b"\x1b", b"\x1c", b"\x1d", b"\x1e"), (b"\0", b"\1")
 NO_ADDRESS = "0x" + "00" * 20
 
 
@@ -141,19 +143,26 @@ class Domain:
 
 def sign_digest(key: Any, digest: bytes) -> bytes:
     """65-byte recoverable signature (r, s, v in 27, 28) of ``digest`` by a ``coincurve.PrivateKey``."""
-    raw: bytes = key.sign_recoverable(digest, hasher=None)
-    return raw[:64] + bytes([27 + raw[64]])
+    raw = curve().sign(key.secret, digest)
+    return raw[:64] + _V[raw[64]]
+
+
+def recover_public(digest: bytes, signature: bytes) -> bytes:
+    """The public key, 65 bytes, that made ``signature`` over ``digest``; raises :class:`BadSignature`."""
+    v = signature[64]
+    if v not in (27, 28) or signature[32] > 0x7F or int.from_bytes(signature[32:64], "big") > _CURVE_HALF:
+        raise BadSignature("a signature has v of 27 or 28 and a low s", value=v)
+    try:
+        return curve().recover(digest, signature[:64] + _ID[v - 27])
+    except ValueError as error:
+        raise BadSignature("the signature recovers no key", value=signature.hex()[:16]) from error
 
 
 def recover_signer(digest: bytes, signature: bytes) -> str:
     """The EIP-55 address whose key made ``signature`` over ``digest``; raises :class:`BadSignature`."""
-    from coincurve import PublicKey
+    return _address_of(recover_public(digest, signature))
 
-    v = signature[64]
-    if v not in (27, 28) or int.from_bytes(signature[32:64], "big") > _CURVE_HALF:
-        raise BadSignature("a signature has v of 27 or 28 and a low s", value=v)
-    try:
-        public = PublicKey.from_signature_and_message(signature[:64] + bytes([v - 27]), digest, hasher=None)
-    except Exception as error:
-        raise BadSignature("the signature recovers no key", value=signature.hex()[:16]) from error
-    return checksum_address(units.keccak(public.format(compressed=False)[1:])[-20:])
+
+@lru_cache(maxsize=4096)
+def _address_of(public: bytes) -> str:
+    return checksum_address(units.keccak(public[1:])[-20:])

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from weftwork.eip712 import sign_digest
 from weftwork.errors import BadInput, LedgerCorrupt
 from weftwork.ledger import transaction
 from weftwork.ledger.hash import checksum, keccak
@@ -54,8 +55,7 @@ class Account:
 
     def sign_hash(self, digest: bytes) -> bytes:
         """The 65-byte signature r, s, v (27 or 28) of a 32-byte digest, as ``ecrecover`` takes it."""
-        signature = self._key.sign_recoverable(digest, hasher=None)
-        return bytes(signature[:64]) + bytes((27 + signature[64],))
+        return sign_digest(self._key, digest)
 
     def sign_transaction(self, tx: transaction.Transaction | dict[str, Any]) -> bytes:
         """The raw signed transaction; a dict has the JSON-RPC names with plain integers and bytes."""

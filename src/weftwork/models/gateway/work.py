@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from coincurve import PublicKey
-
+from weftwork.eip712 import recover_public
 from weftwork.errors import BadAnswer, BadParameter, Unavailable, WeftError
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.openai import Call
@@ -83,26 +82,13 @@ def prove_receipt(
 
 def check_signature(seat: Seat, digest: bytes, signature: bytes, signed: Signed[Any], domain: Domain) -> None:
     """Returns if the seat's wallet made ``signature``; its public key is kept after the first time."""
-    if seat.public is None:
-        try:
-            signed.require_signer(domain, seat.wallet)
-            seat.public = _recover(digest, signature)
-        except WeftError as error:
-            raise BadAnswer(f"The miner {seat.wallet}: {error.sentence}", value=seat.wallet) from error
-        return
     try:
-        same = _recover(digest, signature) == seat.public
-    except Exception:
-        same = False
-    if not same or signature[32] > 0x7F or signature[64] not in (27, 28):
-        seat.public = None
-        check_signature(seat, digest, signature, signed, domain)
-
-
-def _recover(digest: bytes, signature: bytes) -> bytes:
-    raw = signature[:64] + bytes((signature[64] - 27,))
-    found: bytes = PublicKey.from_signature_and_message(raw, digest, hasher=None).format()
-    return found
+        public = recover_public(digest, signature)
+        if public != seat.public:
+            signed.require_signer(domain, seat.wallet)
+            seat.public = public
+    except WeftError as error:
+        raise BadAnswer(f"The miner {seat.wallet}: {error.sentence}", value=seat.wallet) from error
 
 
 def _wrong(ask: Ask, words: str) -> BadAnswer:
