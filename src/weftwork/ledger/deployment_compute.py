@@ -1,6 +1,7 @@
 """The compute layer of a network: its contracts raised beside it, and found again from the ledger alone.
 
     parts = deploy_compute(ledger, founder, contracts)
+    open_panels(ledger, contracts, founder, params, tempo=60, commit_blocks=36)   # the checkers' subnets
     parts = find_compute(ledger, contracts)           # by anyone, later
     market = parts.at(ledger, "market")
 
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from weftwork.errors import BadConfig, NetworkNotFound
-from weftwork.ledger.deployment import RAISED, WAD, Contracts
+from weftwork.ledger.deployment import RAISED, WAD, Contracts, open_subnet
 from weftwork.ledger.hash import keccak
 from weftwork.records import NO_ADDRESS
 from weftwork.spec import bme_preset, take
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from weftwork.ledger.client import Ledger
     from weftwork.ledger.contract import Contract
     from weftwork.ledger.key import Account
+    from weftwork.spec.subnet import SubnetParams
 
 LAYER: Final = "compute"
 ANNEXED: Final = "0x" + keccak(b"Annexed(address,string,(string,address)[])").hex()
@@ -38,8 +40,16 @@ ARTIFACTS: Final = {
     "votes": "VoteEscrow",
     "governor": "Governor",
     "dollar": "TestDollar",
+    "render_panel": "Panel",
+    "availability_panel": "Panel",
 }
-"""Name of each part to the artifact that it is; ``dollar`` is the stablecoin that the market lists."""
+"""Name of each part to the artifact that it is; ``dollar`` is the stablecoin that the market lists, and the
+panels are the checkers of ``review`` and of ``credits``."""
+DOORS: Final = {
+    "render_panel": ("review", ("approve(uint256,bytes32)", "disapprove(uint256,bytes32)")),
+    "availability_panel": ("credits", ("report_ready(uint256,address[],uint256[])",)),
+}
+"""What the validators behind each panel may do together: a contract and its functions."""
 
 PARAMS: Final = Params(
     bid_deposit=WAD // 2, max_bids=20, cooldown=300, grace=1_200, min_window=300, max_window=216_000
@@ -119,6 +129,8 @@ class ComputeContracts:
     votes: str
     governor: str
     dollar: str
+    render_panel: str
+    availability_panel: str
 
     def at(self, ledger: Ledger, name: str) -> Contract:
         """One part as a contract on ``ledger``: ``parts.at(ledger, "market")``; raises NetworkNotFound."""
@@ -153,10 +165,13 @@ def deploy_compute(
 
     ``account`` must be the one that deployed the network; it pays the gas, lists the currencies, feeds the
     price until others do, and proposes the governor as the market's owner, which the first vote accepts.
-    ``checker`` judges renders and who stood ready (the account itself if absent); it is fixed for good.
+    Renders and who stood ready are judged by two panels, which :func:`open_panels` gives to the validators of
+    two subnets; or by ``checker``, for good.
     ``dollar`` is a stablecoin that exists; without it a test dollar without worth is made.
     """
-    here, judge = account.address, checker or account.address
+    here = account.address
+    panels = [ledger.deploy(account, "Panel", contracts.weights) for _ in DOORS]
+    judges = [checker or panel.address for panel in panels]
     rules = bme_preset.find_preset(terms.emission).scaled(terms.supply).rules
     rates = take.find_preset(terms.take)
     if dollar is None:
@@ -167,9 +182,9 @@ def deploy_compute(
     feed = (terms.quorum, terms.max_age, terms.outlier_bps)
     prices = ledger.deploy(account, "Prices", here, terms.price_delay, [here], feed)
     jobs = ledger.deploy(account, "Jobs", contracts.token)
-    review = ledger.deploy(account, "Review", jobs, judge, terms.review)
+    review = ledger.deploy(account, "Review", jobs, judges[0], terms.review)
     # token, prices, jobs, review, epochs, checker, operator, reserve, liquidity
-    places = (contracts.token, prices, jobs, review, contracts.epochs, judge, here, here, NO_ADDRESS)
+    places = (contracts.token, prices, jobs, review, contracts.epochs, judges[1], here, here, NO_ADDRESS)
     burner = ledger.deploy(account, "Credits", places, *_read_rules(rules), terms.epoch, terms.grace)
     votes = ledger.deploy(account, "VoteEscrow", contracts.token, terms.lock_period, terms.lock_periods)
     ballot = (100, 400, terms.voting, terms.timelock, terms.execution)
@@ -197,9 +212,38 @@ def deploy_compute(
         votes=votes.address,
         governor=governor.address,
         dollar=dollar,
+        render_panel=panels[0].address,
+        availability_panel=panels[1].address,
     )
     ledger.deploy(account, "Annex", contracts.epochs, LAYER, list(found.to_json().items()))
     return found
+
+
+def open_panels(
+    ledger: Ledger,
+    contracts: Contracts,
+    account: Account,
+    params: SubnetParams,
+    *,
+    tempo: int,
+    commit_blocks: int,
+) -> dict[str, int]:
+    """The subnets whose validators decide by the compute layer's panels: the panel's name to its subnet.
+
+    Where a panel is not bound yet, ``account``, which deployed it, opens a subnet (locking what one costs)
+    and binds it. A second call after a crash goes on. Raises LedgerError.
+    """
+    parts, out = find_compute(ledger, contracts), {}
+    for name, (place, functions) in DOORS.items():
+        panel = parts.at(ledger, name)
+        subnet = int(panel.call("subnet"))
+        if not subnet:
+            subnet = open_subnet(ledger, contracts, account, params, tempo=tempo, commit_blocks=commit_blocks)
+            target = getattr(parts, place)
+            doors = [(target, keccak(function.encode())[:4]) for function in functions]
+            panel.send(account, "bind", subnet, doors)
+        out[name] = subnet
+    return out
 
 
 def _read_rules(rules: Any) -> tuple[Any, Any]:

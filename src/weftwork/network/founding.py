@@ -123,19 +123,27 @@ def open_network(
     if founder is not None and not _is_whole(ledger, contracts):
         _finish_network(ledger, contracts, founder, preset, tempo=tempo, commit_blocks=commit_blocks)
     if founder is not None:
-        _add_compute(ledger, contracts, founder)
+        _add_compute(ledger, contracts, founder, preset, tempo=tempo, commit_blocks=commit_blocks)
     return contracts
 
 
-def _add_compute(ledger: Ledger, contracts: Contracts, founder: Account) -> None:
-    """The compute layer beside a network, where it has none and ``founder`` is who deployed it."""
-    from weftwork.ledger.deployment_compute import deploy_compute, find_compute, find_founder
+def _add_compute(ledger: Ledger, contracts: Contracts, founder: Account, preset: str, **options: int) -> None:
+    """The compute layer beside a network, with its checkers' subnets, where ``founder`` deployed it."""
+    from weftwork.ledger.deployment_compute import (
+        deploy_compute,
+        find_compute,
+        find_founder,
+        open_panels,
+    )
+    from weftwork.spec.subnet import SUBNET_PRESETS
 
+    if find_founder(ledger, contracts) != founder.address:
+        return
     try:
         find_compute(ledger, contracts)
     except NetworkNotFound:
-        if find_founder(ledger, contracts) == founder.address:
-            deploy_compute(ledger, founder, contracts)
+        deploy_compute(ledger, founder, contracts)
+    open_panels(ledger, contracts, founder, SUBNET_PRESETS[preset], **options)
 
 
 def _is_whole(ledger: Ledger, contracts: Contracts) -> bool:

@@ -8,6 +8,7 @@ from weftwork import ledger
 from weftwork.errors import NetworkNotFound
 from weftwork.ledger.deployment import WAD, deploy_network
 from weftwork.ledger.deployment_compute import (
+    DOORS,
     LAYER,
     ComputeContracts,
     ComputeTerms,
@@ -15,7 +16,9 @@ from weftwork.ledger.deployment_compute import (
     find_annex,
     find_compute,
     find_founder,
+    open_panels,
 )
+from weftwork.spec.subnet import SUBNET_PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,32 @@ def test_parts_are_wired_to_the_network_and_to_each_other(raised):
     assert parts.at(chain, "prices").call("price") == WAD
     assert parts.at(chain, "governor").call("votes") == parts.votes
     assert parts.at(chain, "dollar").call("balanceOf", founder.address) == 10**6 * WAD
+
+
+def test_validators_of_two_subnets_are_the_checkers(raised):
+    chain, founder, contracts, parts = raised
+    assert parts.at(chain, "review").call("checker") == parts.render_panel
+    assert parts.at(chain, "credits").call("places").checker == parts.availability_panel
+    assert parts.at(chain, "render_panel").call("subnet") == 0
+    opened = open_panels(chain, contracts, founder, SUBNET_PRESETS["local"], tempo=60, commit_blocks=36)
+    assert opened == {"render_panel": 1, "availability_panel": 2}
+    again = open_panels(chain, contracts, founder, SUBNET_PRESETS["local"], tempo=60, commit_blocks=36)
+    assert again == opened
+    for name, (place, functions) in DOORS.items():
+        panel, codec = parts.at(chain, name), parts.at(chain, place)
+        assert panel.call("subnet") == opened[name]
+        assert panel.call("weights") == contracts.weights
+        for function in functions:
+            args = (0, [], []) if function.startswith("report") else (1, bytes(32))
+            data = codec.encode(function.partition("(")[0], *args)
+            assert panel.call("is_door", codec.address, data[:4])
+        assert not panel.call("is_door", contracts.token, b"\xa9\x05\x9c\xbb")
+
+
+def test_checker_of_its_own_leaves_the_panels_aside(raised):
+    chain, founder, contracts, _ = raised
+    parts = deploy_compute(chain, founder, contracts, checker=founder.address)
+    assert parts.at(chain, "review").call("checker") == founder.address
 
 
 def test_annex_by_a_stranger_is_not_believed(raised):

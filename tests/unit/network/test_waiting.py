@@ -100,7 +100,7 @@ def test_founder_finishes_what_it_began() -> None:
             contracts = open_network(chain, founder)
             assert contracts == begun
             assert contracts.at(chain, "token").call("is_minter", contracts.epochs)
-            assert contracts.at(chain, "subnets").call("count") == 1
+            assert contracts.at(chain, "subnets").call("count") == 3
 
 
 def test_home_has_one_holder_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
