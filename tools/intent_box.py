@@ -17,10 +17,12 @@ from typing import Any
 
 import torch
 from intent_export import load_tokenizer, token_digest, tokenizer_lines, write_gguf
+from intent_grammar import VERSION
 
 ROOT = Path(__file__).parent.parent
 BOX = ROOT / "src" / "weftwork" / "models" / "box"
 FIXTURE = ROOT / "tests" / "fixtures" / "intents.jsonl"
+BLIND = ROOT / "tests" / "fixtures" / "intents_blind.jsonl"
 LIMIT = 6_000_000
 
 
@@ -33,16 +35,21 @@ def judge(model: Path, *args: str) -> dict[str, Any]:
 
 def card(path: Path, saved: dict[str, Any], held_out: int) -> dict[str, Any]:
     """One file's entry."""
-    by_hand = judge(path, "--lines", str(FIXTURE))
+    by_hand, blind = judge(path, "--lines", str(FIXTURE)), judge(path, "--lines", str(BLIND))
     held = judge(path, "--held-out", str(held_out))
+    as_published = judge(path, "--lines", str(FIXTURE), "--held", "schema")
     return {
         "file": path.name,
         "bytes": path.stat().st_size,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "step": saved["step"],
         "by_hand": by_hand["accuracy"],
+        "by_hand_blind": blind["accuracy"],
         "held_out": held["accuracy"],
+        "by_hand_ungrounded": as_published["accuracy"],
+        "held_out_ungrounded": judge(path, "--held-out", str(held_out), "--held", "schema")["accuracy"],
         "by_hand_by_intent": {name: f"{a}/{b}" for name, (a, b) in by_hand["by_intent"].items()},
+        "by_hand_blind_by_intent": {name: f"{a}/{b}" for name, (a, b) in blind["by_intent"].items()},
     }
 
 
@@ -81,9 +88,10 @@ def main() -> None:
         "parameters": sum(value.numel() for value in first["smooth"].values()),
         "quantisation": "Q8_0",
         "seed": first["seed"],
-        "generator": first["version"],
-        "judged_under": "docs/intent.schema.json, temperature 0, one thread",
+        "generator": VERSION,
+        "judged_under": "docs/intent.schema.json narrowed to each request, temperature 0, one thread",
         "by_hand_lines": 150,
+        "by_hand_blind_lines": 60,
         "held_out_lines": args.held_out,
         "tokenizer": {
             "lines": len(lines),

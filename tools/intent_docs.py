@@ -64,19 +64,53 @@ RULES = """
 """
 
 
+GROUNDING = """
+## Grounded answers
+
+An engine that is asked under the published schema narrows it to the request before it decodes: each open string becomes
+an `enum` of what the request says of that kind. A slot of which the request says nothing is left out, and so is a shape
+that needs one. The model still chooses the intent, the slots and which of the candidates; it can no longer write a
+number, a symbol, an address or a day that nobody said.
+
+| kind | what counts |
+|---|---|
+| numbers | digits with separators, `k` and `m`, number words, "a couple", "two dozen", "and a half", "5 dollars and 25 cents" |
+| percent, shares | a sign or the word, basis points, "half a percent"; "half", "a quarter", `3/4` |
+| symbols | known tokens and currencies by sign, code and name, and every other word that could be a symbol |
+| names | words as written, two or three in a row, without a possessive ending |
+| days, lengths, schedules | weekdays, dates, ordinals, "tomorrow", "in two weeks", "every other friday", "daily" |
+
+```python
+from weftwork.models.grounding import find_candidates, ground_schema
+from weftwork.models.intent import INTENT_SCHEMA
+
+request = "pay 12.5 dollars to rita every friday"
+found = find_candidates(request)
+assert found.numbers == ("12.5",)
+assert found.schedule_days == ("friday", "last")
+shapes = ground_schema(INTENT_SCHEMA, request)["oneOf"]
+assert "times" not in next(s for s in shapes if s["title"] == "Pay someone again and again.")["properties"]
+```
+
+The same text gives the same schema, so who runs the model again reads the same answer; the engine's digest holds the
+version of this narrowing. An engine elsewhere (vLLM, Ollama) can be sent `ground_schema`'s schema by the asker instead.
+"""
+
+
 MODEL = """
 ## The model in the box
 
 `weft-intent` is a Llama of {parameters:,} parameters ({layers} layers, width {dim}, {vocab} tokens, digits single), {quantisation},
 {bytes:,} bytes. An early checkpoint of the same run lies beside it, for miners that are meant to be worse.
 
-| | step | sentences by hand ({by_hand_lines}) | held-out split ({held_out_lines}) |
-|---|---|---|---|
-| `weft-intent` | {full[step]} | {full[by_hand]:.1%} | {full[held_out]:.1%} |
-| `weft-intent-early` | {early[step]} | {early[by_hand]:.1%} | {early[held_out]:.1%} |
+| | step | sentences by hand ({by_hand_lines}) | a second set, written unseen ({by_hand_blind_lines}) | held-out split ({held_out_lines}) |
+|---|---|---|---|---|
+| `weft-intent` | {full[step]} | {full[by_hand]:.1%} | {full[by_hand_blind]:.1%} | {full[held_out]:.1%} |
+| the same, not grounded | {full[step]} | {full[by_hand_ungrounded]:.1%} | – | {full[held_out_ungrounded]:.1%} |
+| `weft-intent-early` | {early[step]} | {early[by_hand]:.1%} | {early[by_hand_blind]:.1%} | {early[held_out]:.1%} |
 
-Exact match of the whole answer, decoded under the schema at temperature 0. The sentences by hand
-(`tests/fixtures/intents.jsonl`) are in words that the grammar does not produce, and no model was trained on them.
+Exact match of the whole answer, decoded grounded at temperature 0. The sentences by hand (`tests/fixtures/intents.jsonl`,
+`intents_blind.jsonl`) are in words that the grammar does not produce, and no model was trained on them.
 Ask it with one user message, temperature 0 and `response_format` of type `json_schema`; other messages are not read. A
 wallet calls `check_intent` and `check_grounded` on the answer before it asks for a signature.
 
@@ -137,7 +171,7 @@ def render() -> dict[str, str]:
     }
     return {
         "intent.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
-        "intents.md": HEAD + table() + types() + RULES + model(),
+        "intents.md": HEAD + table() + types() + RULES + GROUNDING + model(),
     }
 
 

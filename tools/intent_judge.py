@@ -34,13 +34,19 @@ def open_server(model: Path) -> Any:
     return xllamacpp.Server(params)
 
 
-def ask(server: Any, text: str, schema: bool = True) -> tuple[str, int]:
-    """The model's answer to one request, and how many tokens it has."""
+def ask(server: Any, text: str, held: str = "grounded") -> tuple[str, int]:
+    """The model's answer to one request, and how many tokens it has.
+
+    ``held`` is ``grounded`` (as the engine asks), ``schema`` (the published schema as it is) or ``free``.
+    """
+    from weftwork.models.grounding import ground_body
     from weftwork.models.intent import build_messages, response_format
 
     request: dict[str, Any] = {"messages": build_messages(text), "max_tokens": 200, "temperature": 0}
-    if schema:
+    if held != "free":
         request["response_format"] = response_format()
+    if held == "grounded":
+        request = ground_body(request)
     answer = server.handle_chat_completions(request)
     if "choices" not in answer:
         raise RuntimeError(str(answer)[:500])
@@ -83,7 +89,7 @@ def main() -> None:
     parser.add_argument(
         "--tokens", action="store_true", help="print the digest of the tokenizer's ids on 10,000 lines"
     )
-    parser.add_argument("--no-schema", action="store_true")
+    parser.add_argument("--held", default="grounded", choices=("grounded", "schema", "free"))
     parser.add_argument("--show", action="store_true", help="print the wrong answers to stderr")
     args = parser.parse_args()
     if args.tokens:
@@ -107,7 +113,7 @@ def main() -> None:
     server = open_server(args.model)
     right, by_intent, tokens, began = 0, defaultdict(lambda: [0, 0]), 0, time.perf_counter()
     for text, want in pairs:
-        got, count = ask(server, text[:600], not args.no_schema)
+        got, count = ask(server, text[:600], args.held)
         tokens += count
         try:
             same = json.loads(got) == want
@@ -126,6 +132,7 @@ def main() -> None:
                 "right": right,
                 "accuracy": round(right / len(pairs), 4),
                 "seconds": round(seconds, 1),
+                "ms_per_request": round(1000 * seconds / len(pairs), 1),
                 "tokens_per_second": round(tokens / seconds),
                 "by_intent": dict(by_intent),
             }

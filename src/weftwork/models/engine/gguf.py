@@ -19,6 +19,8 @@ from pydantic_core import from_json
 from weftwork.errors import BadConfig, BadInput, EngineFailed, ExtraMissing, NotSupported, WeftError
 from weftwork.models.engine.compatible import OpenAIEngine, read_completion, refusal
 from weftwork.models.engine.port import Completion, EngineInfo, Piece, engine_digest, read_prefix
+from weftwork.models.grounding import VERSION as GROUNDING
+from weftwork.models.grounding import ground_body
 from weftwork.wire.client import Client
 
 _ONE_TOKEN = {"n_predict": 1, "n_probs": 1, "temperature": 0.0, "cache_prompt": True, "id_slot": 0}
@@ -77,7 +79,7 @@ class GgufEngine(OpenAIEngine):
             params=params,
             client=Client(local=True, timeout=timeout),
         )
-        digest = engine_digest(self.kind, sha256, template, self.params)
+        digest = engine_digest(self.kind, sha256, template, {**self.params, "weft_grounding": GROUNDING})
         features = {"embed"} if embeddings else {"stream", "logprobs", "prefix", "schema"}
         self._info = EngineInfo(self.kind, name, name, digest, context, True, frozenset(features))
         self._embeddings = embeddings
@@ -169,6 +171,11 @@ class GgufEngine(OpenAIEngine):
         transport = getattr(process, "_transport", None)
         if transport is not None:
             transport.close()
+
+    def _ask(self, body: Mapping[str, Any], **more: Any) -> tuple[str, dict[str, Any]]:
+        """What is sent; the published schema of intents is narrowed to what the request says."""
+        path, sent = super()._ask(body, **more)
+        return path, ground_body(sent)
 
     async def _post(self, path: str, body: Any) -> Any:
         await self.start()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from weftwork.models.grammar import manner
 from weftwork.models.grammar import words as w
 from weftwork.models.grammar.phrase import protect
 from weftwork.models.grammar.slots import Slots
@@ -58,6 +59,10 @@ REPAY_ALL = [
 ]  # fmt: skip
 REPAY_VENUE = [" [to|on|at|with] {v}", " to {v}", " on {v}", " at {v}", ", [it's|that's] [on|at|with] {v}", " over at {v}"]
 REPAY_FULL = ["[send|put|throw] {m} [toward|towards|at|against] [my loan|my debt|what i borrowed|what i owe]", "[close|settle|finish] the loan[,|] i took [out |], pay {m}".replace("[close|settle|finish] the loan[,|] i took [out |], pay {m}", "i'm [able|ready] to [repay|pay back] {m}[ of my loan| of that loan| of my debt|]"), "my [debt|loan] [should|must] shrink by {m}", "pay back {m} of what i [borrowed|owe]", "[i'm|i am] finally able to pay back {m} of [that|the|my] loan", "i can [finally |]pay back {m}[ of my loan| of what i borrowed|]", "{m} of [my|the] loan should be [repaid|paid back|paid off]", "i['m| am] [repaying|paying back] {m}[ of my loan|]", "bring my [loan|debt] down by {m}", "shave {m} off my [loan|debt]", "give [them|the lender|the pool] back {m}", "send {m} to my [loan|debt]", "[repayment|repay|loan repayment]: {m}", "i[ want|'d like| would like| need] to [repay|pay back] {m}[ of my loan| on my loan|]", "{m} [toward|towards] my [loan|debt][ please|]", "[need|want|gotta] [to |]repay {m}", "{m} off my [loan|debt][ please|]", "my loan should go down by {m}"]  # fmt: skip
+
+
+for _name in ("STAKE", "STAKE_FULL", "UNSTAKE", "UNSTAKE_FULL", "LEND", "LEND_AT", "LEND_FULL", "BORROW", "BORROW_FULL", "AGAINST", "BORROW_FRONT", "REPAY", "REPAY_ALL", "REPAY_FULL"):
+    globals()[_name].extend(getattr(manner, _name))
 
 
 def _order(out: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:

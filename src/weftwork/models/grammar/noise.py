@@ -1,6 +1,6 @@
 """What people add around a request and get wrong in it: politeness, preambles, casing, typos, punctuation."""
 
-# ruff: noqa: E501 - tables of phrases
+# ruff: noqa: E501, SIM905 - tables of phrases
 # fmt: off
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 import re
 
+from weftwork.models.grammar.manner import NEUTRAL
 from weftwork.models.grammar.phrase import CLOSE, OPEN, gerund
 from weftwork.models.grammar.slots import Slots
+from weftwork.models.grammar.words import ONES, TENS
 
 MACROS = {
     "please": "[please|please|please|pls|plz|kindly]",
@@ -55,6 +57,12 @@ AFTER = [
 ]  # fmt: skip
 _SHORT = [("please", "pls"), ("you", "u"), ("and", "&"), ("with", "w/"), ("want to", "wanna"), ("going to", "gonna"), ("thanks", "thx"),
           ("because", "cuz"), ("okay", "ok"), ("at", "@"), ("are", "r"), ("your", "ur"), ("tomorrow", "tmrw"), ("per", "/")]  # fmt: skip
+_TIGHT = frozenset(
+    "a an and half quarter quarters tenth fifth fourth point hundred thousand million billion grand dozen couple of k m "
+    "percent per cent pct basis points bps cents other second next minute minutes hour hours day days week weeks month "
+    "months year years january february march april may june july august september october november december the "
+    "first third sixth seventh eighth ninth last right large".split() + ONES + TENS
+)
 _KEYS = {
     "a": "qsz", "b": "vgn", "c": "xvd", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok", "j": "hku",
     "k": "jli", "l": "kop", "m": "nj", "n": "bmh", "o": "ipl", "p": "ol", "q": "wa", "r": "etf", "s": "adw", "t": "ryg",
@@ -80,6 +88,17 @@ def _each_free(text: str, change: object) -> str:
     """Apply ``change`` to the unprotected stretches of a text."""
     parts = re.split(f"({OPEN}[^{CLOSE}]*{CLOSE})", text)
     return "".join(p if p.startswith(OPEN) else change(p) for p in parts)  # type: ignore[operator]
+
+
+def _scatter(match: re.Match[str], rng: random.Random, often: float) -> str:
+    """A word that means nothing, now and then; never inside a number or a length of time."""
+    if match[1] in _TIGHT or match[2] in _TIGHT or rng.random() >= often:
+        return ""
+    return rng.choice(NEUTRAL) + " "
+
+
+def _glue(match: re.Match[str]) -> str:
+    return match[0] if match[1] in _TIGHT or match[2] in _TIGHT else match[1]
 
 
 def wrap(s: Slots, form: str, text: str) -> str:
@@ -117,6 +136,11 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
         text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
     if s.chance(0.07):
         text = _each_free(text, lambda p: re.sub(r" (?=[a-z])", lambda _: f" {rng.choice(FILLERS)} ", p, count=1) if s.chance(0.4) else p)
+    if s.chance(0.1):
+        often = rng.choice([0.04, 0.08, 0.15])
+        text = _each_free(text, lambda p: re.sub(r"([a-z]+) (?=([a-z]+))", lambda m: m[0] + _scatter(m, rng, often), p))
+    if s.chance(0.06):
+        text = _each_free(text, lambda p: re.sub(r"\b(?:the|of|it|is|are|to|for) ", lambda m: "" if rng.random() < 0.3 else m[0], p))
     rate = 0.0 if s.chance(0.91) else rng.choice([0.04, 0.08, 0.12])
     if rate:
 
@@ -125,7 +149,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
 
         text = _each_free(text, slip)
         if s.chance(0.12):
-            text = _each_free(text, lambda p: re.sub(r"([a-z]{2}) ([a-z]{2})", r"\1\2", p, count=1))
+            text = _each_free(text, lambda p: re.sub(r"([a-z]{2,}) (?=([a-z]{2,}))", _glue, p, count=1))
     if s.chance(0.3):
         text = _each_free(text, lambda p: p.replace("'", ""))
     if s.chance(0.1):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from weftwork.models.grammar import manner
 from weftwork.models.grammar.slots import Slots
 
 Line = tuple[str, str, dict[str, str]]
@@ -64,6 +65,10 @@ TRANSFER_FULL = [
 ]  # fmt: skip
 
 
+TRANSFER_VERB += manner.TRANSFER_VERB
+TRANSFER_FULL += manner.TRANSFER_FULL
+
+
 def transfer(s: Slots) -> Line:
     """One payment, once."""
     m, obj = s.money()
@@ -76,12 +81,15 @@ def transfer(s: Slots) -> Line:
     if s.chance(0.13) and form == "verb":
         text += " " + s.x("<because>")
     out = {"intent": "transfer", **obj, "to": who}
-    if s.chance(0.14) and form == "verb":
+    if s.chance(0.16):
         when, day = s.day()
         out["on"] = day
-        text = f"{text}{s.x('[|,]')} {when}" if s.chance(0.72) else ("front", f"{when}", text)  # type: ignore[assignment]
-        if isinstance(text, tuple):
-            return "verb", f"{text[1]}\x03{text[2]}", out
+        if s.chance(0.3) and form == "verb":
+            return "verb", f"{when}\x03{text}", out
+        if form == "verb":
+            text = f"{text}{s.x('[|,]')} {when}"
+        else:
+            text = f"{when}{s.x('[|,|:]')} {text}" if s.chance(0.5) else f"{text}, {when}"
     return form, text, out
 
 
@@ -105,6 +113,10 @@ RECURRING_FULL = [
 ]  # fmt: skip
 
 
+RECURRING_VERB += manner.RECURRING_VERB
+RECURRING_FULL += manner.RECURRING_FULL
+
+
 def recurring_payment(s: Slots) -> Line:
     """The same payment again and again."""
     m, obj = s.money(parts=s.chance(0.12))
@@ -121,24 +133,33 @@ def recurring_payment(s: Slots) -> Line:
     out = {"intent": "recurring_payment", **obj, "to": who, **when}
     if s.chance(0.05):
         text += s.x(" [for <allowance>|<because>|as <allowance>]")
-    if s.chance(0.09):
+    front = s.chance(0.2)
+    clauses = []
+    if s.chance(0.13):
         word, day = s.day()
         out["start"] = day
-        text += s.x("[|,|,] [starting|beginning|from|starting from|commencing|first one|effective|as of] {d}", d=s_strip(word))
+        clauses.append(s.x("[starting|beginning|from|starting from|commencing|effective|as of|starting on|with the first payment|first payment|start|begin|start it|the first one] {d}", d=s_strip(word)))
     tail = s.rng.random()
-    if tail < 0.05:
+    if tail < 0.07:
         word, day = s.until_day()
         out["until"] = day
-        text += s.x("[|,] [until|till|through|up to|'til|ending|stopping] {d}", d=word)
-    elif tail < 0.13:
+        clauses.append(s.x("[until|till|through|up to|'til|ending|stopping|up until|end it|last payment|stop it|to end on|finishing] {d}", d=word))
+    elif tail < 0.19:
         word, span = s.duration("weeks months months years days")
         out["for"] = span
-        text += s.x("[|,] [for|for|for the next|over the next|for the coming] {d}", d=word).replace("next a ", "next ").replace("coming a ", "coming ")
-    elif tail < 0.17:
+        clauses.append(s.x("[for|for|for|for the next|over the next|for the coming|for a period of|for a total of|during the next|lasting|over] {d}", d=word).replace("next a ", "next ").replace("coming a ", "coming "))
+    elif tail < 0.27:
         n, digits = s.number("small", 0.4)
         if digits not in ("1",) and "dozen" not in n and "couple" not in n:
             out["times"] = digits
-            text += s.x("[|,] [{n} times|{n} times in total|for {n} payments|{n} payments in all|stop after {n} payments|{n} times and then stop|{n} instalments|a total of {n} times]", n=n)
+            front = False
+            clauses.append(s.x("[{n} times|{n} times in total|for {n} payments|{n} payments in all|stop after {n} payments|{n} times and then stop|{n} instalments|a total of {n} times|{n} payments|{n} payments total|{n} times altogether|make it {n} payments|just {n} times|only {n} times|over {n} payments|in {n} instalments|end after {n} payments|until {n} payments are made|{n} payments and done|{n}x]", n=n))
+    s.rng.shuffle(clauses)
+    for clause in clauses:
+        if front and form == "verb" and "\x03" not in text:
+            text = f"{clause}\x03{text}"
+        else:
+            text += s.x("[|,|,|.] ") + clause
     return form, text, out
 
 
@@ -166,6 +187,10 @@ UNLIMITED_VERB = [
     "authorize {sp} to [spend|move|use] [my |]{t} [without limits|with no upper limit|with no limit|without a cap|freely and without limit]", "give {sp} a blank check on my {t}", "remove the cap on {sp}'s {t} allowance", "max out the {t} approval for {sp}", "sign an [infinite|unlimited] {t} approval for {sp}",
 ]  # fmt: skip
 OPEN_APPROVE = ["approve {sp} [for|to spend|to use] [my |]{t}", "let {sp} [spend|use|access] my {t}", "allow {sp} to [spend|use|move] my {t}", "give {sp} [access to|permission to use|permission to spend] my {t}", "authorize {sp} to [use|spend] my {t}", "approve {t} for {sp}", "enable {t} [on|for] {sp}"]  # fmt: skip
+
+
+APPROVE_VERB += manner.APPROVE_VERB
+APPROVE_FULL += manner.APPROVE_FULL
 
 
 def approve(s: Slots) -> Line:
@@ -209,6 +234,10 @@ REVOKE_ALL = [
     "revoke [all|every] [|token |of my |open |existing ][approvals|allowances|permissions]", "revoke everything", "remove all [|token |spending ][approvals|allowances|permissions]", "cancel all my [|token ][approvals|allowances]", "cut off every [contract|app|dapp|spender]", "clear all [|my ][approvals|allowances]", "wipe [all|every one of] my [approvals|allowances]", "reset all my allowances to zero",
     "kill all [my |][approvals|allowances]", "take away everyone's spending rights", "revoke every [approval|allowance|permission] [i ever gave|i have|on my wallet|]", "revoke all [approvals|allowances] [on|for] [my |]{t}", "remove every {t} [approval|allowance]", "nobody should be able to spend my {t} [anymore|any more], revoke all [approvals|of them]", "stop everyone from spending my {t}", "zero out every allowance[ on {t}|]",
 ]  # fmt: skip
+
+
+REVOKE_VERB += manner.REVOKE_VERB
+REVOKE_FULL += manner.REVOKE_FULL
 
 
 def revoke(s: Slots) -> Line:

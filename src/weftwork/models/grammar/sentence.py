@@ -18,7 +18,7 @@ from weftwork.models.grammar.phrase import gerund
 from weftwork.models.grammar.slots import Slots
 from weftwork.models.intent import check_intent
 
-VERSION = 1
+VERSION = 2
 HELD_OUT_SEED = 90_000_001
 """Lines of this seed are never trained on; they judge the model."""
 MACROS: dict[str, str] = {}
@@ -27,18 +27,18 @@ for _module in (pay, trade, earn, work, none, noise):
 
 Maker = Callable[[Slots], tuple[str, str, dict[str, str]]]
 MAKERS: dict[str, tuple[Maker, float]] = {
-    "transfer": (pay.transfer, 1.25),
+    "transfer": (pay.transfer, 1.4),
     "swap": (trade.swap, 1.35),
-    "stake": (earn.stake, 0.75),
-    "unstake": (earn.unstake, 0.75),
+    "stake": (earn.stake, 0.9),
+    "unstake": (earn.unstake, 0.95),
     "lend": (earn.lend, 0.85),
     "borrow": (earn.borrow, 1.0),
-    "repay": (earn.repay, 0.75),
+    "repay": (earn.repay, 1.1),
     "approve": (pay.approve, 0.9),
     "revoke": (pay.revoke, 0.8),
     "limit_order": (trade.limit_order, 1.25),
     "stop_loss": (trade.stop_loss, 1.15),
-    "recurring_payment": (pay.recurring_payment, 1.4),
+    "recurring_payment": (pay.recurring_payment, 1.7),
     "copy_trader": (trade.copy_trader, 1.15),
     "buy_work": (work.buy_work, 1.4),
 }

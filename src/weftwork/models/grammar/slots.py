@@ -194,7 +194,8 @@ class Slots:
         n = self.corrected(v, "token")
         pick = rng.random()
         if n[0] == "\x01" and n[-1] == "\x02" and n.count("\x01") == 1:
-            if pick < 0.07 and text.strip("\x01\x02").isalpha() and text.strip("\x01\x02").upper() == symbol:
+            bare = n.strip("\x01\x02")
+            if pick < 0.07 and bare[-1].isdigit() and text.strip("\x01\x02").isalpha() and text.strip("\x01\x02").upper() == symbol:
                 return n + text, {"amount": amount, "token": symbol}
             if pick < 0.1 and text.strip("\x01\x02").isupper():
                 return text + " " + n, {"amount": amount, "token": symbol}
@@ -241,7 +242,7 @@ class Slots:
                 lead = "[my friend|my buddy|my sister|my brother|my cousin|my colleague|our|my mate|good old|my boss|my uncle|my neighbor|"
                 text = self.x(lead + "my landlord|our accountant|my pal|my roommate|my dear friend|my coworker|my aunt|a guy named|my dentist] ") + text
             elif self.chance(0.05):
-                text += self.x("['s wallet|'s address|'s account| from work| over at the office]")
+                text += self.phrase.expand("~['s wallet|'s address|'s account| from work| over at the office]")[1:]
             return text, name
         if pick < 0.46:
             name = self.cased(rng.choice(w.COMPANY))
@@ -348,10 +349,11 @@ class Slots:
             return self.x("[tonight|today|later today|this evening]"), "today"
         if pick < 0.6:
             text, day = self.weekday()
-            return self.x("[on|on|on|this|next|this coming|come] ") + text, day
+            text += self.x("[|||||||| morning| afternoon| evening| at noon| at {h}]", h=self._clock())
+            return self.x("[on|on|on|on|this|next|this coming|come|] ") + text, day
         if pick < 0.8:
             text, day = self.month_day()
-            return "on " + text, day
+            return self.x("[on|on|on|on|] ") + text, day
         if pick < 0.9:
             text, day = self.month_number()
             return "on " + text + self.x("[| of this month|]"), day

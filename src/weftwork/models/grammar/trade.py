@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from weftwork.models.grammar import manner
 from weftwork.models.grammar import words as w
 from weftwork.models.grammar.phrase import protect
 from weftwork.models.grammar.slots import Slots
@@ -95,6 +96,10 @@ def _order(out: dict[str, str], *keys: str) -> dict[str, str]:
 SWAP_KEYS = ("intent", "amount", "receive", "sell", "valued_in", "buy", "max_slippage")
 
 
+for _name in ("SWAP_VERB", "SWAP_FULL", "BARE_SELL", "BARE_BUY", "EXACT_VERB", "EXACT_FULL"):
+    globals()[_name].extend(getattr(manner, _name))
+
+
 def swap(s: Slots) -> Line:
     """Exchange now: an exact amount sold, or an exact amount bought."""
     if s.chance(0.04):
@@ -170,6 +175,10 @@ LIMIT_SWAP = ["<swap2> {m} [for|into|to] {b} <when> {x} <rises> {q}", "<swap2> {
 LIMIT_KEYS = ("intent", "amount", "receive", "sell", "valued_in", "buy", "price", "quote", "until", "for")
 
 
+for _name in ("LIMIT_BUY", "LIMIT_BUY_FULL", "LIMIT_SELL", "LIMIT_SELL_FULL"):
+    globals()[_name].extend(getattr(manner, _name))
+
+
 def limit_order(s: Slots) -> Line:
     """Buy or sell at a price or better."""
     pick = s.rng.random()
@@ -239,6 +248,10 @@ STOP_TRAIL = [
 STOP_KEYS = ("intent", "amount", "token", "valued_in", "price", "drop", "trail", "quote", "buy")
 
 
+for _name in ("STOP_AT", "STOP_FULL", "STOP_DROP", "STOP_DROP_FULL", "STOP_TRAIL"):
+    globals()[_name].extend(getattr(manner, _name))
+
+
 def stop_loss(s: Slots) -> Line:
     """Sell when the price has fallen so far."""
     if s.chance(0.24):
@@ -293,6 +306,10 @@ COPY_STOP = [
 ]  # fmt: skip
 
 
+COPY_VERB += manner.COPY_VERB
+COPY_FULL += manner.COPY_FULL
+
+
 def copy_trader(s: Slots) -> Line:
     """Do what another account does."""
     word, who = s.trader()
@@ -313,7 +330,9 @@ def copy_trader(s: Slots) -> Line:
             if obj["amount"] == "all" and m.startswith("my"):
                 m = "all " + m
         if s.chance(0.22):
-            text = s.x(s.pick(COPY_FULL), w=word, m=m)
+            pattern = s.pick(COPY_FULL)
+            form = "full" if pattern.startswith(("{", "i[", "when", "what", "with", "for", "copy trading")) else "verb"
+            text = s.x(pattern, w=word, m=m)
         else:
             clause = s.x(s.pick(COPY_WITH), m=m)
             text = s.x(s.pick(COPY_VERB), w=word)
