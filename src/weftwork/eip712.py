@@ -5,7 +5,7 @@ Sources: EIP-712 (typed data), EIP-55 (checksummed addresses), EIP-2 (low s).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -57,6 +57,70 @@ WORD: dict[str, Callable[[Any], bytes]] = {
 }
 for _bits in (8, 16, 32, 64, 256):
     WORD[f"uint{_bits}"] = lambda v: int.to_bytes(v, 32, "big")
+
+
+# The same words, and the values' JSON, as code over a field: format, expression.
+_WORD_CODE = {
+    "address": "address({})",
+    "bytes32": "{}",
+    "bool": "(yes if {} else no)",
+    "string": "keccak({}.encode())",
+    "uint16[]": "row({})",
+}
+_TEXT_CODE = {
+    "address": ('"%s"', "{}"),
+    "bytes32": ('"0x%s"', "{}.hex()"),
+    "bool": ("%s", "('true' if {} else 'false')"),
+    "string": ("%s", "quote({})"),
+    "uint16[]": ("[%s]", "','.join(['%d' % n for n in {}])"),
+    "uint8": ("%d", "{}"),
+    "uint16": ("%d", "{}"),
+    "uint32": ("%d", "{}"),
+    "uint64": ("%s", "number({})"),
+    "uint256": ("%s", "number({})"),
+}
+
+
+def build_encoders(
+    kind: str, fields: Sequence[tuple[str, str]], type_hash: bytes
+) -> tuple[Callable[[Any], bytes], Callable[[Any], str]]:
+    """Two functions of a record with these fields: the bytes that its EIP-712 struct hash is over, and its
+    JSON text, ``{"kind", fields...}`` compact, numbers of 2**53 and more as text.
+
+    They are written as one expression each, as dataclasses write ``__init__``, and so name no field twice.
+    """
+    words, formats, values = ["type_hash"], [f'"kind":"{kind}"'], []
+    for name, typ in fields:
+        field = f"r.{name}"
+        words.append(_WORD_CODE.get(typ, "{}.to_bytes(32, 'big')").format(field))
+        form, value = _TEXT_CODE[typ]
+        formats.append(f'"{name}":{form}')
+        values.append(value.format(field))
+    form = "{" + ",".join(formats) + "}"
+    code = f"(lambda r: b''.join(({', '.join(words)},)), lambda r: {form!r} % ({', '.join(values)},))"
+    names = {
+        "type_hash": type_hash,
+        "address": _address_word,
+        "yes": WORD["bool"](True),
+        "no": WORD["bool"](False),
+        "keccak": units.keccak,
+        "row": WORD["uint16[]"],
+        "number": lambda n: f"{n:d}" if n < 1 << 53 else f'"{n:d}"',
+        "quote": _quote,
+    }
+    made: tuple[Callable[[Any], bytes], Callable[[Any], str]] = eval(code, names)  # noqa: S307 - of our fields
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _address_word(text: str) -> bytes:
+    return WORD["address"](text)
+
+
+def _quote(text: str) -> str:
+    from pydantic_core import to_json
+
+    return to_json(text).decode()
 
 
 def _check_uint(bits: int) -> Callable[[str, Any], Any]:

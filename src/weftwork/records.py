@@ -21,8 +21,8 @@ from weftwork import units
 from weftwork.eip712 import (
     CHECK,
     NO_ADDRESS,
-    WORD,
     Domain,
+    build_encoders,
     checksum_address,
     recover_signer,
     shown,
@@ -92,13 +92,13 @@ class Record:
     fields: ClassVar[tuple[tuple[str, str], ...]]
     parent_fields: ClassVar[tuple[str, ...]] = ()
     type_hash: ClassVar[bytes]
-    _encode: ClassVar[tuple[tuple[str, Callable[[Any], bytes]], ...]]
+    _struct: ClassVar[Callable[[Any], bytes]]
+    _text: ClassVar[Callable[[Any], str]]
     _checks: ClassVar[tuple[tuple[str, Callable[[str, Any], Any]], ...]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "fields" in cls.__dict__:
-            cls._encode = tuple((name, WORD[typ]) for name, typ in cls.fields)
             cls._checks = tuple((name, CHECK[typ]) for name, typ in cls.fields)
             KINDS[cls.kind] = cls
 
@@ -135,14 +135,28 @@ class Record:
             pass
         cls = type(self)
         try:
-            type_hash = cls.type_hash
+            struct = cls._struct
         except AttributeError:
-            type_hash = cls.type_hash = units.keccak(cls.encode_type().encode())
-        words = [type_hash]
-        words += [word(getattr(self, name)) for name, word in cls._encode]
-        found = Digest(units.keccak(b"".join(words)))
+            struct = cls._build()._struct
+        found = Digest(units.keccak(struct(self)))
         object.__setattr__(self, "_id", found)
         return found
+
+    @classmethod
+    def _build(cls) -> type[Self]:
+        """Makes this kind's encoders: its fields in a row, each as its type is written."""
+        cls.type_hash = units.keccak(cls.encode_type().encode())
+        cls._struct, cls._text = build_encoders(cls.kind, cls.fields, cls.type_hash)
+        return cls
+
+    def to_text(self) -> str:
+        """The JSON text of :meth:`to_json`, compact."""
+        cls = type(self)
+        try:
+            text = cls._text
+        except AttributeError:
+            text = cls._build()._text
+        return text(self)
 
     @property
     def parents(self) -> tuple[Digest, ...]:
@@ -403,6 +417,11 @@ class Signed(Generic[R]):
     def to_json(self) -> dict[str, Any]:
         """The record's object with ``id`` and ``signature`` added."""
         return {**self.record.to_json(), "id": str(self.record.id), "signature": "0x" + self.signature.hex()}
+
+    def to_text(self) -> str:
+        """The JSON text of :meth:`to_json`, compact."""
+        record = self.record
+        return f'{record.to_text()[:-1]},"id":"0x{record.id.hex()}","signature":"0x{self.signature.hex()}"}}'
 
     @classmethod
     def from_json(cls, data: Any) -> Signed[Any]:

@@ -85,6 +85,7 @@ def test_every_kind_hashes_as_every_wallet_hashes_it(kind: str, data: st.DataObj
 @given(record=records())
 def test_record_survives_json_and_copying(record: Record) -> None:
     text = json.dumps(record.to_json())
+    assert record.to_text() == json.dumps(record.to_json(), separators=(",", ":"))
     assert Record.from_json(json.loads(text)) == record
     assert type(record).from_json(json.loads(text)).id == record.id
     assert copy.deepcopy(record).id == record.id
@@ -95,7 +96,8 @@ def test_record_survives_json_and_copying(record: Record) -> None:
 @given(record=records())
 def test_signed_record_survives_json_and_names_its_signer(record: Record) -> None:
     signed = Signed(record, sign_digest(KEY, record.digest(DOMAIN)))
-    again = Signed.from_json(json.loads(json.dumps(signed.to_json())))
+    assert signed.to_text() == json.dumps(signed.to_json(), separators=(",", ":"))
+    again = Signed.from_json(json.loads(signed.to_text()))
     assert again == signed
     assert again.signer(DOMAIN) == SIGNER
     assert again.require_signer(DOMAIN, SIGNER.lower()) is again

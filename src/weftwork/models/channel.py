@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from weftwork.errors import BadRecord, BadSignature, LimitExceeded, Overdrawn, Replayed, Unpaid, WeftError
@@ -55,16 +56,23 @@ class _Payer:
     holds: dict[Digest, int] = field(default_factory=dict)
     charged: dict[Digest, int] = field(default_factory=dict)
     held: int = 0
-    unpaid: list[tuple[int, str]] = field(default_factory=list)
+    unpaid: list[tuple[int, Digest]] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "due": str(self.due),
-            "paid": str(self.paid),
-            "receipts": self.receipts,
-            "voucher": self.voucher.to_json() if self.voucher else None,
-            "unpaid": [[str(due), receipt] for due, receipt in self.unpaid],
-        }
+
+def _show(
+    due: int,
+    paid: int,
+    receipts: int,
+    voucher: Signed[Voucher] | None,
+    unpaid: tuple[tuple[int, Digest], ...],
+) -> dict[str, Any]:
+    return {
+        "due": str(due),
+        "paid": str(paid),
+        "receipts": receipts,
+        "voucher": voucher.to_json() if voucher else None,
+        "unpaid": [[str(due), str(receipt)] for due, receipt in unpaid],
+    }
 
 
 class ChannelBook:
@@ -133,7 +141,7 @@ class ChannelBook:
         if kept:
             found.due, found.paid, found.receipts = int(kept["due"]), int(kept["paid"]), int(kept["receipts"])
             found.voucher = Signed.from_json(kept["voucher"]) if kept["voucher"] else None
-            found.unpaid = [(int(due), receipt) for due, receipt in kept["unpaid"]]
+            found.unpaid = [(int(due), Digest(receipt)) for due, receipt in kept["unpaid"]]
         found.paid = max(found.paid, view.claimed)
         found.due = max(found.due, view.claimed)
         self._payers[payer] = found
@@ -204,7 +212,7 @@ class ChannelBook:
         found.due += price - found.charged.get(key, 0)
         found.charged[key] = price
         found.receipts += 1
-        found.unpaid.append((found.due, str(receipt)))
+        found.unpaid.append((found.due, receipt))
         del found.unpaid[:-_KEPT_UNPAID]
         self._save(payer, found)
 
@@ -290,7 +298,8 @@ class ChannelBook:
         return found
 
     def _save(self, payer: str, found: _Payer) -> None:
-        self._store.set_state(self._prefix + payer, found.to_json())
+        kept = partial(_show, found.due, found.paid, found.receipts, found.voucher, tuple(found.unpaid))
+        self._store.set_state_made(self._prefix + payer, kept)
 
     # Redemption
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from weftwork.errors import BadRecord, BadSignature, Overdrawn
@@ -125,10 +126,14 @@ class ChannelPurse:
 
     def _save(self) -> None:
         if self._store is not None:
-            value = {
-                "due": str(self.due),
-                "signed": str(self.signed),
-                "receipt": str(self._newest) if self._newest else None,
-                "voucher": self._last.to_json() if self._last else None,
-            }
-            self._store.set_state(self._key, value)
+            kept = partial(_show, self.due, self.signed, self._newest, self._last)
+            self._store.set_state_made(self._key, kept)
+
+
+def _show(due: int, signed: int, newest: Digest | None, last: Signed[Voucher] | None) -> dict[str, Any]:
+    return {
+        "due": str(due),
+        "signed": str(signed),
+        "receipt": str(newest) if newest else None,
+        "voucher": last.to_json() if last else None,
+    }

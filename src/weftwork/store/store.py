@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from weftwork.errors import BadInput, StoreError, VerifyError, WeftError
 from weftwork.records import Domain, Record, Signed
 from weftwork.store.schema import connect_file, open_file
-from weftwork.store.writer import Entry, Writer
+from weftwork.store.writer import Entry, State, Writer
 from weftwork.units import Digest, keccak
 
 Item = Record | Signed[Any]
@@ -45,7 +45,7 @@ class Store:
         self._lock = threading.RLock()
         self._pending: dict[Digest, Item] = {}
         self._contents: dict[Digest, tuple[bytes, bytes]] = {}
-        self._state: dict[str, str] = {}
+        self._state: dict[str, State] = {}
         self._link = open_file(self.path)
         self._reader = self._link if self.path is None else connect_file(self.path)
         for key, text in self._rows("SELECT key, value FROM state"):
@@ -100,6 +100,12 @@ class Store:
             raise BadInput(f"the state {key!r} is not plain JSON", value=key) from error
         held = self._state[key] = text.decode()
         self._writer.put(("state", key, held))
+
+    def set_state_made(self, key: str, make: Callable[[], Any]) -> None:
+        """:meth:`set_state` of the JSON value that ``make`` gives when it is written or read, in any thread:
+        of what it sees nothing may change. Of many values that are set at once only the last is made."""
+        self._state[key] = make
+        self._writer.put(("state", key, make))
 
     def flush(self) -> None:
         """Returns once everything queued before is on disk; :class:`StoreError` if the disk refuses."""
@@ -237,12 +243,16 @@ class Store:
     def state(self, key: str, default: Any = None) -> Any:
         """The role's value under ``key``, as last set; ``default`` if it was never set."""
         held = self._state.get(key)
-        return default if held is None else from_json(held)
+        return default if held is None else from_json(held) if isinstance(held, str) else _copy(held())
 
     def states(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """All ``(key, value)`` of the role's state whose key starts with ``prefix``, by key."""
         for key in sorted(key for key in self._state if key.startswith(prefix)):
-            yield key, from_json(self._state[key])
+            yield key, self.state(key)
+
+
+def _copy(value: Any) -> Any:
+    return from_json(to_json(value))
 
 
 def _decode(row: tuple[bytes, str, bytes | None]) -> Item:

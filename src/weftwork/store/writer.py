@@ -27,9 +27,12 @@ from weftwork.errors import StoreError
 from weftwork.records import Signed
 from weftwork.store.schema import CONTENT, LINK, RECORD, STATE, move_journal
 
+State = str | Callable[[], Any]
+"""The JSON text of a state, or what makes its value."""
+
 Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
-``("state", key, text)`` or ``("flush", ticket, moved)``."""
+``("state", key, state)`` or ``("flush", ticket, moved)``."""
 
 _STEPS = (64, 16, 4, 1)
 _ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
@@ -157,7 +160,7 @@ class Writer:
 
     def _write(self, batch: list[Entry]) -> None:
         rows: list[Any] = []
-        state: dict[str, str] = {}
+        state: dict[str, State] = {}
         for entry in batch:
             match entry[0]:
                 case "record":
@@ -165,7 +168,7 @@ class Writer:
                     signed = isinstance(item, Signed)
                     record = item.record if signed else item
                     signature = item.signature if signed else None
-                    rows.append((RECORD, digest, record.kind, to_json(record.to_json()).decode(), signature))
+                    rows.append((RECORD, digest, record.kind, record.to_text(), signature))
                     rows += [(LINK, parent, digest, 1, None) for parent in record.parents]
                 case "link":
                     rows.append((LINK, entry[1], entry[2], 0, None))
@@ -173,7 +176,9 @@ class Writer:
                     rows.append((CONTENT, *entry[1:], None))
                 case "state":
                     state[entry[1]] = entry[2]
-        rows += [(STATE, key, None, text, None) for key, text in state.items()]
+        for key, held in state.items():
+            text = held if isinstance(held, str) else to_json(held()).decode()
+            rows.append((STATE, key, None, text, None))
         if not rows:
             return
         with self._guard:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,26 @@ def test_state_that_is_no_json_is_refused_and_changes_nothing(value: Any) -> Non
         with pytest.raises(BadInput):
             store.set_state("epoch", value)
         assert store.state("epoch") == 3
+
+
+def test_state_that_is_made_later_is_the_last_one_set(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(number: int) -> dict[str, int]:
+        made.append(number)
+        return {"number": number}
+
+    with Store(tmp_path / "store.db", linger=10) as store:
+        for number in range(9):
+            store.set_state_made("it", partial(make, number))
+        assert store.state("it") == {"number": 8}
+        store.flush()
+        assert set(made) == {8}
+        store.set_state("it", "plain")
+        store.set_state_made("other", partial(make, 7))
+        assert dict(store.states()) == {"it": "plain", "other": {"number": 7}}
+    with Store(tmp_path / "store.db") as store:
+        assert dict(store.states()) == {"it": "plain", "other": {"number": 7}}
 
 
 def test_states_are_listed_by_prefix(place: Path | None) -> None:

@@ -113,17 +113,10 @@ class Broker(Till):
 
     def _body(self, ask: Ask, **more: Any) -> bytes:
         voucher = self._voucher(ask.seat)
-        record, signature = ask.request.record, ask.request.signature
-        vouchers = b"" if voucher is None else to_json(voucher.to_json())
-        head = (
-            f'{{"request":{{"kind":"request","requester":"{record.requester}","subnet":{record.subnet},'
-            f'"content":"0x{record.content.hex()}","max_price":"{record.max_price}","time":{record.time},'
-            f'"expiry":{record.expiry},"nonce":"0x{record.nonce.hex()}","id":"0x{ask.id.hex()}",'
-            f'"signature":"0x{signature.hex()}"}},"salt":"{ask.salt.hex()}",'
-        )
+        vouchers = "" if voucher is None else voucher.to_text()
+        head = f'{{"request":{ask.request.to_text()},"salt":"{ask.salt.hex()}","vouchers":[{vouchers}],'
         rest = b"," + to_json(more)[1:] if more else b"}"
-        body = to_json(ask.text)
-        return b'%b"body_json":%b,"vouchers":[%b]%b' % (head.encode(), body, vouchers, rest)
+        return b'%b"body_json":%b%b' % (head.encode(), to_json(ask.text), rest)
 
     async def _post(self, ask: Ask, seconds: float, **more: Any) -> Reply:
         seat = ask.seat
