@@ -188,9 +188,9 @@ def _prlimit(quota: Quota) -> list[str]:
     ]
 
 
-def _namespaces(folder: Path, read_only: Iterable[Path], quota: Quota, told: int) -> list[str]:
-    out = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
-    out += ["--cap-drop", "ALL", "--json-status-fd", str(told)]
+def system_view() -> list[str]:
+    """The options with which bubblewrap shows the host's programs and libraries, read-only."""
+    out = []
     for name in _SYSTEM:
         if os.path.islink(name):
             out += ["--symlink", os.readlink(name), name]
@@ -198,6 +198,13 @@ def _namespaces(folder: Path, read_only: Iterable[Path], quota: Quota, told: int
             out += ["--ro-bind", name, name]
     for name in _ETC:
         out += ["--ro-bind-try", name, name]
+    return out
+
+
+def _namespaces(folder: Path, read_only: Iterable[Path], quota: Quota, told: int) -> list[str]:
+    out = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    out += ["--cap-drop", "ALL", "--json-status-fd", str(told)]
+    out += system_view()
     out += ["--size", str(quota.disk_bytes), "--tmpfs", "/tmp"]  # noqa: S108
     for path in read_only:  # after the scratch space, for what lies under /tmp itself
         out += ["--ro-bind", str(path), str(path)]

@@ -1,0 +1,122 @@
+"""podman on this host: the runtime, cgroup manager and limits that it needs, and what it says when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from weftwork.errors import ExtraMissing, TimedOut, Unavailable
+
+_ASK_SECONDS = 60.0
+_FILES, _PROCESSES = 65_536, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """podman with the options that this host needs; ``rootless`` where it runs without privileges."""
+
+    program: str
+    options: tuple[str, ...]
+    ulimits: tuple[str, ...]
+    rootless: bool
+    version: str
+
+    def command(self, *words: str) -> tuple[str, ...]:
+        """A whole command line."""
+        return (self.program, *self.options, *words)
+
+    async def ask(self, *words: str, seconds: float = _ASK_SECONDS) -> tuple[int, str, str]:
+        """Runs a command: exit status, standard output, standard error; TimedOut after ``seconds``."""
+        return await _run(self.command(*words), seconds)
+
+
+async def find_engine(program: str = "podman") -> Engine:
+    """podman as it works here: ``--runtime`` and ``--cgroup-manager`` only where its own choice would fail.
+
+    :raises ExtraMissing: podman or an OCI runtime is not installed
+    :raises Unavailable: it is installed and cannot hold anybody to limits here
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise ExtraMissing(
+            f"{program} is not installed",
+            value=program,
+            hint="on Debian and Ubuntu: apt-get install podman runc; on Fedora: dnf install podman",
+        )
+    unified, booted = _look_at_host()
+    runtimes = [name for name in (("crun", "runc") if unified else ("runc", "crun")) if shutil.which(name)]
+    if not runtimes:
+        raise ExtraMissing(
+            "podman has no OCI runtime", value="runc", hint="on Debian and Ubuntu: apt-get install runc"
+        )
+    options = ["--runtime", runtimes[0]]
+    if not booted:
+        options += ["--cgroup-manager", "cgroupfs"]
+    status, out, err = await _run((path, *options, "info", "--format", "json"), _ASK_SECONDS)
+    if status != 0:
+        raise Unavailable(
+            f"podman does not work here: {_last(err)}", value=_last(err), hint="run podman info"
+        )
+    info = json.loads(out)
+    rootless = bool(info["host"]["security"]["rootless"])
+    controllers = set(info["host"].get("cgroupControllers") or [])
+    if not {"memory", "pids", "cpu"} <= controllers or (rootless and not unified):
+        raise Unavailable(
+            "podman cannot limit memory, CPU and processes here",
+            value=", ".join(sorted(controllers)),
+            hint="rootless, limits need cgroup v2 and its controllers for the user: see podman-run(1)",
+        )
+    return Engine(path, tuple(options), _ulimits(), rootless, str(info["version"]["Version"]))
+
+
+def _look_at_host() -> tuple[bool, bool]:
+    """Whether control groups are of version 2 alone, and whether systemd runs."""
+    return Path("/sys/fs/cgroup/cgroup.controllers").exists(), Path("/run/systemd/system").is_dir()
+
+
+def refusal(stderr: str) -> str:
+    """The last line of what podman said, without its prefix."""
+    return _last(stderr).removeprefix("Error: ")
+
+
+def _ulimits() -> tuple[str, ...]:
+    """Limits that no container may be given above what this process may hand on."""
+    out: list[str] = []
+    for name, what, most in (
+        ("nofile", resource.RLIMIT_NOFILE, _FILES),
+        ("nproc", resource.RLIMIT_NPROC, _PROCESSES),
+    ):
+        hard = resource.getrlimit(what)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        out += ["--ulimit", f"{name}={most}:{most}"]
+    return tuple(out)
+
+
+def _last(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1][:300] if lines else ""
+
+
+async def _run(argv: tuple[str, ...], seconds: float) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=dict(os.environ, LC_ALL="C"),
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    except TimeoutError:
+        raise TimedOut(f"podman did not answer in {seconds:g} seconds", value=argv[-1][:80]) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
