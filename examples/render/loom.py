@@ -1,7 +1,7 @@
 """A cloth on the loom: every frame one weft more, drawn by a golden shuttle through a fan of open warp.
 
-A Python scene defines ``make_scene(frame)``, which returns Mitsuba's dict. It runs inside the sandbox, where it
-may write to ``/tmp`` and nowhere else; the constants in capitals are read without running it.
+A Python scene defines ``make_scene(frame)``, which returns Mitsuba's dict. It runs inside the sandbox, where
+it may write to ``/tmp`` and nowhere else; the constants in capitals are read without running it.
 """
 
 import colorsys
