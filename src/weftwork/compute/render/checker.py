@@ -1,0 +1,306 @@
+"""A checker: the validator of the render subnet. It renders tiles again and compares them.
+
+    findings = await checker.look()      what was handed in since the last look, a drawn share of it checked
+    speed = await checker.challenge(seat)
+
+It learns of work from the ledger (who handed in what) and asks the node for the rest: manifest, orders and
+receipts must be those that the ledger's job and deliverable commit to, so a node can show no other work than
+it was paid for. Which receipts are checked is drawn by the sampling key, which was fixed before the epoch and
+is shown after it. Requesters send checkers nothing; a node that shows them nothing is scored 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from weftwork.closing.chance import PPM, is_sampled
+from weftwork.closing.judge import Judge
+from weftwork.compute.render.asset import MAX_ASSET
+from weftwork.compute.render.bundle import Manifest, Order, check_receipt, deliverable, order_text
+from weftwork.compute.render.challenge import (
+    CHALLENGE_TILE,
+    Speed,
+    choose_tiles,
+    issue_challenge,
+    judge_answer,
+    next_challenge,
+)
+from weftwork.compute.render.compare import check_tile
+from weftwork.compute.render.error import TileDiffers
+from weftwork.compute.render.peer import NodePeer, NodeSeat
+from weftwork.compute.render.worker import TileResult
+from weftwork.errors import BadAnswer, BadInput, LedgerError, Refused, Unavailable, WeftError
+from weftwork.records import Receipt, Signed
+from weftwork.spec.job import Status
+from weftwork.units import Digest
+
+if TYPE_CHECKING:
+    from weftwork.compute.render.escrow import Escrow, JobState
+    from weftwork.compute.render.workshop import Workshop
+
+__all__ = ["CHALLENGE_TILE", "Finding", "RenderChecker"]
+
+SHARE = 100_000
+"""Receipts that are checked, in millionths: one in ten."""
+PATIENCE = 3
+"""Looks after which a node that shows no evidence is scored 0."""
+MEAN_CHALLENGE = 3_600.0
+"""Seconds between two challenges of a node, on average."""
+CHALLENGE_SPP = 16
+SHOWN_TILES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check came to: a job's tile at a node, its score in millionths, and why it is below all."""
+
+    job: int
+    node: str
+    receipt: Digest
+    value: int
+    why: str = ""
+
+
+OnWrong = Callable[[int, Finding], Awaitable[None]]
+NodeRoster = Callable[[], Awaitable[Sequence[NodeSeat]]]
+
+
+class RenderChecker(Judge):
+    """One validator of the render subnet."""
+
+    rule = "render"
+
+    def __init__(
+        self,
+        *args: Any,
+        escrow: Escrow,
+        workshop: Workshop,
+        roster: NodeRoster,
+        share: int = SHARE,
+        on_wrong: OnWrong | None = None,
+        rng: Random | None = None,
+        **options: Any,
+    ) -> None:
+        """As :class:`Judge`; ``share`` of receipts is checked, in millionths; ``on_wrong`` is told of a wrong
+        tile of a job that is not paid yet, and may have it refused."""
+        super().__init__(*args, **options)
+        self.escrow, self.workshop, self.share = escrow, workshop, share
+        self.speeds: dict[str, Speed] = {}
+        self._roster, self._on_wrong = roster, on_wrong
+        self._rng = rng or SystemRandom()
+        self._seats: dict[str, NodeSeat] = {}
+        self._due: dict[str, float] = {}
+        self._missed: dict[int, int] = dict(self._read_missed())
+        self.app.get("/v1/speeds")(self.show_speeds)
+
+    def _read_missed(self) -> list[tuple[int, int]]:
+        return [(int(job), int(count)) for job, count in self.store.state("check:missed", [])]
+
+    async def stop(self) -> None:
+        """Stops serving and ends the renderers."""
+        await super().stop()
+        await self.workshop.aclose()
+
+    async def list_seats(self) -> Sequence[tuple[int, str]]:
+        """The nodes that the ledger knows now, as (uid, wallet)."""
+        self._seats = {seat.wallet.lower(): seat for seat in await self._roster()}
+        return [(seat.uid, seat.wallet) for seat in self._seats.values()]
+
+    @property
+    def known(self) -> int:
+        """How many nodes it knows."""
+        return len(self._seats)
+
+    def _peer(self, seat: NodeSeat) -> NodePeer:
+        return NodePeer(self._http, self.account, self._domain, seat, self._now)
+
+    # Looking
+
+    async def look(self) -> list[Finding]:
+        """Checks what was handed in since the last look, and what was not seen then; raises LedgerError."""
+        await self.list_seats()
+        cursor = int(self.store.state("check:block", 0))
+        head = await asyncio.to_thread(self.escrow.ledger.block_number)
+        events = await asyncio.to_thread(self.escrow.jobs.events, "JobSubmitted", cursor, head)
+        jobs = [*self._missed, *(int(event.args["jobId"]) for event in events)]
+        out: list[Finding] = []
+        for job in dict.fromkeys(jobs):
+            out += await self._inspect(job)
+        self.store.set_state("check:block", head + 1)
+        self.store.set_state("check:missed", list(self._missed.items()))
+        await self.store.flushed()
+        return out
+
+    async def _inspect(self, job: int) -> list[Finding]:
+        found = await asyncio.to_thread(self.escrow.read, job)
+        seat = self._seats.get(found.node.lower())
+        if seat is None or found.evaluator != self.escrow.parts.review:
+            self._missed.pop(job, None)
+            return []
+        try:
+            findings = await self._examine(found, seat)
+        except (Unavailable, Refused, BadInput, BadAnswer, TileDiffers) as error:
+            proven = isinstance(error, (BadAnswer, TileDiffers))
+            self._missed[job] = self._missed.get(job, 0) + 1
+            if not proven and self._missed[job] < PATIENCE:
+                return []
+            value = Finding(job, seat.wallet, found.deliverable, 0, error.sentence)
+            epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
+            await self._note(value, seat, epoch, {"job": job, "why": error.sentence})
+            findings = [value]
+        self._missed.pop(job, None)
+        wrong = next((one for one in findings if not one.value), None)
+        if wrong is not None and found.status == Status.SUBMITTED and self._on_wrong is not None:
+            try:
+                await self._on_wrong(job, wrong)
+            except WeftError as error:
+                self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
+        return findings
+
+    async def _examine(self, found: JobState, seat: NodeSeat) -> list[Finding]:
+        """The drawn tiles of a bundle, each rendered again; raises where it is not what was handed in."""
+        peer = self._peer(seat)
+        told = await peer.evidence(found.id)
+        manifest = Manifest.from_json(told.get("manifest"))
+        if manifest.words != found.words:
+            raise BadAnswer("the node shows another bundle than the job's", value=found.id)
+        rows = self._read_rows(told.get("tiles"), manifest, found, seat)
+        if deliverable([receipt.id for _, receipt, _ in rows]) != found.deliverable:
+            raise BadAnswer("the node shows other receipts than it handed in", value=found.id)
+        epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
+        key = self.ballot.sampling_key(epoch)
+        drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
+        if drawn:
+            await self._fetch_scene(peer, manifest)
+        findings = []
+        for index in drawn:
+            findings.append(await self._compare(peer, manifest, index, rows[index], found, epoch))
+        return findings
+
+    def _read_rows(
+        self, rows: Any, manifest: Manifest, found: JobState, seat: NodeSeat
+    ) -> list[tuple[Order, Signed[Receipt], str]]:
+        """Order, receipt and build of every tile; :class:`BadAnswer` where one is not what it should be."""
+        if not isinstance(rows, list) or len(rows) != len(manifest.tiles):
+            raise BadAnswer("the node does not show all receipts of its bundle", value=found.id)
+        out = []
+        for index, row in enumerate(rows):
+            try:
+                order, receipt = Order.from_json(row["order"]), Signed.from_json(row["receipt"])
+                build = str(row["build"])[:300]
+            except (KeyError, TypeError) as error:
+                raise BadAnswer("a row of the evidence is not whole", value=index) from error
+            if order.text != order_text(manifest, found.id, index):
+                raise BadAnswer("an order is for another tile", value=index)
+            order.request.require_signer(self._domain, found.client)
+            out.append((order, check_receipt(receipt, order, seat.wallet, build, self._domain), build))
+        return out
+
+    async def _fetch_scene(self, peer: NodePeer, manifest: Manifest) -> None:
+        store = self.workshop.assets
+        for digest in store.missing(manifest.scene.assets.values()):
+            content = await peer.asset(digest, MAX_ASSET)
+            await asyncio.to_thread(store.put, content, digest)
+
+    async def _compare(
+        self,
+        peer: NodePeer,
+        manifest: Manifest,
+        index: int,
+        row: tuple[Order, Signed[Receipt], str],
+        found: JobState,
+        epoch: int,
+    ) -> Finding:
+        order, receipt, build = row
+        tile = manifest.tiles[index]
+        again = await self.workshop.render(manifest.scene, tile, manifest.seed(index), manifest.spp)
+        facts: dict[str, Any] = {
+            "job": found.id,
+            "scene": str(manifest.scene.digest),
+            "tile": tile.to_json(),
+            "seed": manifest.seed(index),
+            "spp": manifest.spp,
+            "build": [build, again.build],
+            "again": str(again.digest),
+        }
+        value, why = PPM, ""
+        if again.digest != receipt.record.output:
+            pixels = await peer.pixels(receipt, tile)
+            try:
+                measured = check_tile(
+                    TileResult(tile, pixels, receipt.record.output, 0.0, build), again, manifest.spp
+                )
+                facts["relative_mse"] = measured.relative_mse
+            except TileDiffers as error:
+                value, why = 0, error.sentence
+        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why)
+        self.store.add(order.request)
+        self.store.put_content(order.request.record.content, order.salt, order.text.encode())
+        self.store.add(receipt)
+        await self._note(finding, peer.seat, epoch, facts | {"value": value, "why": why})
+        return finding
+
+    async def _note(self, finding: Finding, seat: NodeSeat, epoch: int, facts: dict[str, Any]) -> None:
+        evidence = json.dumps(facts, sort_keys=True).encode()
+        await self.record(finding.receipt, seat.uid, seat.wallet, epoch, finding.value, evidence)
+        self.app.metrics.count("checker_tiles", right=str(bool(finding.value)).lower())
+
+    # Speed
+
+    async def challenge(self, seat: NodeSeat) -> Speed:
+        """Measures a node; a wrong answer is a score of 0 too. Raises Refused, Unavailable."""
+        peer, challenge = self._peer(seat), issue_challenge(self._rng, CHALLENGE_SPP)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        digests = await peer.challenge(challenge)
+        seconds = loop.time() - began
+        chosen = choose_tiles(challenge, SHOWN_TILES, self._rng)
+        shown = {tile: await peer.show(challenge, tile) for tile in chosen}
+        renderer = await self.workshop.reference()
+        speed = await judge_answer(challenge, digests, shown, chosen, seconds, renderer)
+        self.speeds[seat.wallet] = speed
+        if not speed.milli_ob:
+            finding = Finding(0, seat.wallet, challenge.seed, 0, speed.why)
+            epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
+            await self._note(finding, seat, epoch, {"challenge": challenge.to_json(), "why": speed.why})
+        return speed
+
+    async def challenge_due(self) -> None:
+        """Challenges the nodes whose time has come; a node that is new is challenged at once."""
+        now = self._now()
+        for wallet, seat in list(self._seats.items()):
+            if self._due.get(wallet, now) > now:
+                continue
+            self._due[wallet] = next_challenge(now, MEAN_CHALLENGE, self._rng)
+            try:
+                await self.challenge(seat)
+            except (Unavailable, Refused, BadInput) as error:
+                self.speeds[seat.wallet] = replace(Speed(0), why=error.sentence)
+
+    async def show_speeds(self, request: Any) -> Any:
+        """GET /v1/speeds: thousandths of an OB by wallet, and why where it is 0."""
+        return {w: {"milli_ob": s.milli_ob, "why": s.why} for w, s in sorted(self.speeds.items())}
+
+    # By itself
+
+    async def run(
+        self,
+        *,
+        every: float = 5.0,
+        least: int = 1,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Looks, challenges and follows the chain's phases until cancelled."""
+        while True:
+            try:
+                await self.look()
+                await self.challenge_due()
+                await self.step(least=least)
+            except (LedgerError, WeftError) as error:
+                self.app.log.warning("a step failed", code=error.code, error=error.sentence)
+            await sleep(every)
