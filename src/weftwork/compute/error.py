@@ -20,7 +20,8 @@
     ├── SdlNotFound                no deployment file there
     └── LeaseNotFound              nothing runs or ran here for the lease
     Unavailable
-    └── ExecutorFailed             what runs the leases broke, or refused a command
+    ├── ExecutorFailed             what runs the leases broke, or refused a command
+    └── PriceHalted                nobody burns now: the price is stale, or its feeders disagree
 """
 
 from __future__ import annotations
@@ -157,3 +158,10 @@ class ExecutorFailed(Unavailable):
     code = "unavailable.executor"
     hint = "the provider's log has what was run; docs/executors.md says what each executor needs of the host"
     status = 502
+
+
+class PriceHalted(Unavailable):
+    """Nothing is bought and no job is collected now: reports of the price are too old, or too far apart."""
+
+    code = "unavailable.price"
+    hint = "what waits is burnt when the feeders report again; docs/bme.md says how a price is found"
