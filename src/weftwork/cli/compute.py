@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from weftwork.cli import deployment as rental
+from weftwork.cli import lease
 from weftwork.cli.screen import paint, print_json, print_next, print_table, reporting, say
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="compute",
-    help="Rent machines: check a deployment file.",
+    help="Rent machines: check, quote, deploy, look after and close.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -23,7 +25,7 @@ app = typer.Typer(
 
 @app.callback()
 def compute() -> None:
-    """Rent machines: check a deployment file."""
+    """Rent machines: check, quote, deploy, look after and close."""
 
 
 @app.command()
@@ -52,11 +54,21 @@ def check(
         try:
             deployment = read_file(file, strict=strict)
         except BadSdl as error:
-            raise SystemExit(_report_problems(error, as_json=json_)) from None
+            raise SystemExit(report_problems(error, as_json=json_)) from None
     if json_:
         print_json(describe(deployment))
     else:
         _show(deployment, file, strict=strict)
+
+
+app.command()(rental.quote)
+app.command()(rental.deploy)
+app.command()(rental.why)
+app.command()(lease.leases)
+app.command(name="lease")(lease.lease)
+app.command()(lease.logs)
+app.command()(lease.deposit)
+app.command()(lease.close)
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:
@@ -72,7 +84,8 @@ def describe(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _report_problems(error: BadSdl, *, as_json: bool) -> int:
+def report_problems(error: BadSdl, *, as_json: bool) -> int:
+    """Tell every problem of a deployment file; the exit status."""
     if as_json:
         problems = [problem.to_json() for problem in error.problems]
         print_json({"error": error.to_json() | {"problems": problems}})

@@ -1,4 +1,4 @@
-"""``weft join``: take part in a network as a miner or a validator."""
+"""``weft join``: take part in a network as a miner, a validator or a provider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Join a network as a miner or a validator.", no_args_is_help=True, rich_markup_mode=None
+    help="Join a network as a miner, a validator or a provider.", no_args_is_help=True, rich_markup_mode=None
 )
 Ledger = Annotated[str | None, typer.Option(help="URL of the ledger; that of this home's network if absent.")]
 Subnet = Annotated[int, typer.Option(help="Which subnet.")]
@@ -103,6 +103,62 @@ def validator(
             via=tuple(via or ()),
             patience=wait,
             subnet=subnet,
+            host=host,
+            port=port,
+            endpoint=endpoint,
+            fund_from=_find_funder(fund_from, ledger),
+            local=not public,
+        )
+        stay_up(plan, as_json, log=log, name=name)
+
+
+@app.command()
+def provider(
+    ledger: Ledger = None,
+    executor: Annotated[
+        str, typer.Option(help="What runs leases: process, podman, kubernetes or ray.")
+    ] = "process",
+    price: Annotated[
+        str | None,
+        typer.Option(help="A month's prices: cpu=1.6,memory=0.8,storage=0.02,gpu=100,gpu/a100=900."),
+    ] = None,
+    pricing: Annotated[
+        str | None, typer.Option(metavar="SCRIPT|MODULE:FUNCTION", help="What prices each order instead.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An attribute that orders may ask for.")
+    ] = None,
+    offer: Annotated[
+        str, typer.Option(help="What to sell, as cpu=4,memory=8Gi,storage=100Gi,gpu=0; all of it if absent.")
+    ] = "",
+    notice: Annotated[int, typer.Option(min=0, help="Blocks of notice before it leaves a lease.")] = 0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a network.")] = 300.0,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    endpoint: Endpoint = None,
+    fund_from: FundFrom = None,
+    public: Public = False,
+    name: Name = None,
+    log: Log = "warning",
+    as_json: AsJson = False,
+) -> None:
+    """Sell this machine by auction: quote, bid, run what tenants deploy, be paid by the block."""
+    from weftwork.cli.screen import reporting
+    from weftwork.cli.up import stay_up
+
+    with reporting(as_json):
+        from weftwork.network.plan import Plan
+
+        plan = Plan(
+            roles=("provider",),
+            ledger=_find_ledger(ledger),
+            executor=executor,
+            price=price,
+            pricing=pricing,
+            attributes=tuple(attribute or ()),
+            has=offer,
+            window=notice,
+            patience=wait,
             host=host,
             port=port,
             endpoint=endpoint,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weftwork.network.plan import Plan
 
 app = typer.Typer()
-Roles = Annotated[str, typer.Option(help="Comma-separated: ledger, gateway, miner, validator.")]
+Roles = Annotated[str, typer.Option(help="Comma-separated: ledger, gateway, miner, validator, provider.")]
 Ledger = Annotated[
     str | None, typer.Option(metavar="URL", help="JSON-RPC of the ledger, where it is not started here.")
 ]
@@ -44,12 +44,13 @@ Name = Annotated[
 Dev = Annotated[bool, typer.Option("--dev", help="Allow snapshots and time travel on the ledger.")]
 Log = Annotated[str, typer.Option(help="From which level on to log: debug, info, warning or error.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up; `weft down` stops it.")]
+EVERYTHING = "ledger,gateway,miner,validator,provider"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when all is up; log in JSON.")]
 
 
 @app.command()
 def up(
-    roles: Roles = "ledger,gateway,miner,validator",
+    roles: Roles = EVERYTHING,
     ledger: Ledger = None,
     engine: Engine = None,
     host: Host = "127.0.0.1",
@@ -93,6 +94,7 @@ def up(
             tempo=tempo,
             commit_blocks=commit_blocks,
             dev=dev,
+            spare=("provider",) if roles == EVERYTHING else (),
         )
         if detach:
             from weftwork.cli.detach import start_detached

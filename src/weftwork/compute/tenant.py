@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,12 @@ from weftwork.compute.market import Terms, make_terms
 from weftwork.compute.supplier import Supplier, Suppliers
 from weftwork.compute.venue import Currency, Venue, format_order
 from weftwork.errors import BadInput, InsufficientFunds, Reverted, Unavailable, Unreachable, WeftError
-from weftwork.spec.market import LeaseState
+from weftwork.spec.market import LeaseState, OrderState
 
 if TYPE_CHECKING:
+    from weftwork.compute.estate import Estate
     from weftwork.compute.sdl import Deployment
+    from weftwork.compute.sdl.model import Group
     from weftwork.ledger import Account
 
 Say = Callable[[str, dict[str, Any]], None]
@@ -104,16 +106,22 @@ class Tenant:
         self.now = now
         self.sleep = sleep
         self.say = say
-        self._score_of = score_of
-        self._audited = audited
+        self.score_of = score_of
+        self.audited = audited
 
     # before
 
     def order(self, deployment: Deployment, currency: str | None = None) -> list[Ordered]:
         """The groups of a file as the market takes them; raises BadInput."""
-        out = []
         window = 0 if deployment.reclamation_ns is None else self._blocks(deployment.reclamation_ns)
-        for number, group in enumerate(deployment.groups, 1):
+        return self.order_groups(deployment.groups, currency, window)
+
+    def order_groups(
+        self, groups: Iterable[Group], currency: str | None = None, window: int = 0
+    ) -> list[Ordered]:
+        """Groups as the market takes them, with ``window`` blocks of notice; raises BadInput."""
+        out = []
+        for number, group in enumerate(groups, 1):
             paid_in, denom = self.venue.denom_of(group.denom, currency)
             terms = make_terms(group, denom, window=window)
             if not terms[1]:
@@ -135,7 +143,10 @@ class Tenant:
 
     async def quote(self, deployment: Deployment, currency: str | None = None) -> list[Answer]:
         """What every provider on the ledger says to every group, by group, cheapest first."""
-        ordered = self.order(deployment, currency)
+        return await self.ask(await asyncio.to_thread(self.order, deployment, currency))
+
+    async def ask(self, ordered: Sequence[Ordered]) -> list[Answer]:
+        """What every provider on the ledger says to each of some groups, by group, cheapest first."""
         found = await self.suppliers.find()
         answers = await self.suppliers.ask(
             found, [(one.number, one.spec, one.currency.token) for one in ordered], self.account
@@ -158,17 +169,19 @@ class Tenant:
         patience: float = 20.0,
         ready_seconds: float = 120.0,
         wait: bool = True,
+        on_open: Callable[[int], None] = lambda number: None,
     ) -> Deployed:
         """Rent what a file asks for; ``deposit`` is in wad of its currency.
 
-        Waits ``patience`` seconds for bids on each order, and with ``wait`` so many seconds until all serves.
+        Waits ``patience`` seconds for bids on each order, and with ``wait`` so many seconds until all serves;
+        ``on_open`` is told the deployment's number as soon as it stands.
 
         Raises:
             NoBid: nobody quoted or bid, or no bid suits the policy; the deployment is closed again.
             InsufficientFunds: the account has less than ``deposit``.
         """
         ordered = await asyncio.to_thread(self.order, deployment, currency)
-        answers = await self.quote(deployment, currency)
+        answers = await self.ask(ordered)
         self.say("quotes", {"answers": answers, "ordered": ordered})
         for one in ordered:
             if not any(answer.quote for answer in answers if answer.group == one.number):
@@ -176,6 +189,7 @@ class Tenant:
         paid_in = ordered[0].currency
         units = paid_in.to_units(deposit)
         number = await asyncio.to_thread(self._open, ordered, paid_in, units, deployment.hash)
+        on_open(number)
         self.say("deployed", {"deployment": number, "deposit": paid_in.format(units)})
         leases: list[Leased] = []
         try:
@@ -231,7 +245,7 @@ class Tenant:
         told: set[int] = set()
         end = self.now() + patience
         while True:
-            bids = await asyncio.to_thread(self.market.list_bids, order, self._score_of, self._audited)
+            bids = await asyncio.to_thread(self.market.list_bids, order, self.score_of, self.audited)
             for bid in bids:
                 if bid.agent not in told:
                     told.add(bid.agent)
@@ -265,6 +279,41 @@ class Tenant:
         """Whether a bid is what its provider quoted, or nothing was asked of it."""
         answer = quoted.get(bid.agent)
         return answer is None or answer.quote is None or bid.price <= answer.quote.price
+
+    async def lease_again(
+        self,
+        estate: Estate,
+        groups: Sequence[Group],
+        manifest: Any,
+        policy: Policy,
+        *,
+        patience: float = 20.0,
+        ready_seconds: float = 120.0,
+    ) -> list[Leased]:
+        """Lease the orders of a deployment that are open because a lease ended; raises NoBid, BadInput."""
+        ordered = await asyncio.to_thread(self.order_groups, groups, estate.currency.name)
+        open_ = [one for one in estate.tenures if one.state is OrderState.OPEN]
+        if not open_:
+            raise BadInput(
+                f"deployment {estate.deployment} has no open order",
+                value=estate.deployment,
+                hint="weft compute leases shows how it stands",
+            )
+        by_number = {one.number: one for one in ordered}
+        wanted = [(one.order, by_number[one.order >> 32 & 0xFFFFFFFF]) for one in open_]
+        answers = await self.ask([one for _, one in wanted])
+        self.say("quotes", {"answers": answers, "ordered": [one for _, one in wanted]})
+        made = []
+        for order, one in wanted:
+            mine = [answer for answer in answers if answer.group == one.number]
+            if not any(answer.quote for answer in mine):
+                raise _nobody(one, mine)
+            lease = await self.lease(order, one, mine, policy, patience)
+            await self.send(order, lease.supplier, manifest)
+            self.say("manifest", {"order": order, "supplier": lease.supplier})
+            lease.status = await self.wait_ready(order, lease.supplier, ready_seconds)
+            made.append(lease)
+        return made
 
     async def send(self, order: int, supplier: Supplier, manifest: Any) -> dict[str, Any]:
         """Send the manifest to whoever won; raises Refused, BadReply or Unavailable."""
@@ -331,6 +380,7 @@ class Tenant:
                 value=format_order(order),
                 hint="weft compute leases lists them",
             )
+        await self.suppliers.find()
         return await self.suppliers.of(int(lease[0]))
 
 

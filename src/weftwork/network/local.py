@@ -177,8 +177,12 @@ class LocalNetwork:
             both = "validator" in plan.roles
             await _all(self._add_gateway(number) for number in ((1, 2) if both else (1,)))
             self.home.save(**self.facts)
+        late = []
+        if "provider" in plan.roles:
+            late.append(self._add_provider("provider-1"))
         if "validator" in plan.roles:
-            await self._add_validator("validator-1")
+            late.append(self._add_validator("validator-1"))
+        await _all(late)
 
     def _check_subnet(self) -> None:
         if self.plan.subnet > int(self.contracts.at(self.ledger, "subnets").call("count")):
@@ -289,6 +293,38 @@ class LocalNetwork:
             keys.flush()
         self.facts |= {"gateway": role.url, "api_key": held, "admin_key": admin}
 
+    async def _add_provider(self, name: str) -> None:
+        from weftwork.compute.provider import Setting, open_pricing
+        from weftwork.compute.provider.pricing import STANDARD
+        from weftwork.errors import ExtraMissing, Unavailable
+        from weftwork.network.provider import ProviderRole, open_executor
+
+        plan = self.plan
+        pricer = open_pricing(plan.pricing, plan.price or STANDARD)
+        executor = open_executor(plan.executor, self.home.path / "leases" / name)
+        role = ProviderRole(
+            await self._site(name, coins=100 * WAD),
+            executor,
+            pricer=pricer,
+            has=plan.has,
+            attributes=plan.attributes,
+            setting=Setting(window=plan.window, collect_seconds=60.0 if plan.local else 86_400.0),
+            name=name,
+            rests="ledger" in plan.roles,
+            **self._place(name, own=plan.is_alone("provider")),
+        )
+        try:
+            await executor.check()
+        except (ExtraMissing, Unavailable) as error:
+            if "provider" not in plan.spare:
+                raise
+            self.say(f"           {name:<12} left out: {error.sentence}")
+            return
+        self.roles.append(role)
+        agent = await role.start()
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}  agent {agent}, {plan.executor}")
+
     async def _add_validator(self, name: str) -> None:
         from weftwork.models.subnet import open_subnet_rule
         from weftwork.network.judge import ValidatorRole
@@ -329,7 +365,9 @@ class LocalNetwork:
             return
         self._stopped = True
         kinds = [type(role).__name__ for role in self.roles]
-        for kind in sorted(set(kinds), key=["ValidatorRole", "GatewayRole", "MinerRole"].index):
+        for kind in sorted(
+            set(kinds), key=["ValidatorRole", "GatewayRole", "MinerRole", "ProviderRole"].index
+        ):
             ending = [role.stop() for role in self.roles if type(role).__name__ == kind]
             await asyncio.gather(*ending, return_exceptions=True)
         await asyncio.gather(*(engine.close() for engine in self.engines), return_exceptions=True)

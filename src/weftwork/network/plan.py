@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from weftwork.errors import BadConfig
 from weftwork.units import WAD
 
-ROLES = ("ledger", "gateway", "miner", "validator")
+ROLES = ("ledger", "gateway", "miner", "validator", "provider")
 PORT = 8642
 ENGINES = ("weft-intent", "weft-intent")
 EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - these are recognised, not bound to
@@ -18,7 +18,8 @@ EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - these are recognis
 class Plan:
     """What to start: roles, where they bind and are found, and what they stand on.
 
-    Times are in seconds, amounts in wad, ``tempo`` and ``commit_blocks`` in blocks. Raises BadConfig.
+    Times are in seconds, amounts in wad, ``tempo``, ``commit_blocks`` and ``window`` in blocks. Roles in
+    ``spare`` are left out, with a word, where this machine cannot have them. Raises BadConfig.
     """
 
     roles: tuple[str, ...] = ROLES
@@ -43,6 +44,13 @@ class Plan:
     least_gateways: int = 2
     patience: float = 300.0
     local: bool = True
+    executor: str = "process"
+    price: str | None = None
+    pricing: str | None = None
+    has: str = ""
+    attributes: tuple[str, ...] = ("region=local",)
+    window: int = 0
+    spare: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [role for role in self.roles if role not in ROLES]

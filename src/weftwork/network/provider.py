@@ -64,9 +64,11 @@ class ProviderRole:
         endpoint: str | None = None,
         hosts: Iterable[str] = (),
         name: str = "provider",
+        rests: bool = False,
     ) -> None:
         """``has`` is what it offers (``cpu=4,memory=8Gi``), the rest being what its executor counts;
-        ``every`` is the seconds between two looks at the ledger (0: only when :meth:`tick` is called)."""
+        ``every`` is the seconds between two looks at the ledger (0: only when :meth:`tick` is called).
+        With ``rests`` its leases are paused while it is stopped, as where its ledger stops too."""
         self.site = site
         self.executor = executor
         self.name = name
@@ -80,6 +82,7 @@ class ProviderRole:
         self._bind = (host, port)
         self._endpoint = endpoint
         self._hosts = tuple(hosts)
+        self._rests = rests
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -136,13 +139,15 @@ class ProviderRole:
         return await self.provider.tick()
 
     async def stop(self) -> None:
-        """Stop looking and serving. Leases go on running: a provider that starts again finds them."""
+        """Stop looking and serving. Leases go on, or rest; a provider that starts again finds them."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self.running is not None:
             await self.running.stop()
+            if self._rests:
+                await self.provider.rest()
         await self.executor.close()
         await self.site.store.flushed()
 

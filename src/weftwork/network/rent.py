@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,16 @@ from weftwork.units import WAD
 from weftwork.wire.client import Client
 
 if TYPE_CHECKING:
-    from weftwork.compute.venue import Currency
+    from weftwork.compute.sdl import Deployment
     from weftwork.ledger import Account, Ledger
     from weftwork.ledger.deployment import Contracts
 
 COINS = 100 * WAD
 """What a tenant is brought up to in either currency on a network of one's own, wad."""
 NAME = "tenant"
+TAG = "lease"
+"""What feedback on a provider is about."""
+MOST_CLIENTS = 64
 
 
 def read_suppliers(ledger: Ledger, contracts: Contracts) -> list[Supplier]:
@@ -53,7 +56,7 @@ async def open_tenant(home: Home | None = None, **options: Any) -> AsyncIterator
     Where this home holds the network's treasury, the key is brought up to :data:`COINS` of both currencies.
     Raises :class:`NotFound` where no network is known, :class:`Unavailable` where its ledger is out of reach.
     """
-    home = home or _find_home()
+    home = home or find_home()
     facts = home.facts
     if str(facts.get("ledger", "")).startswith("embedded:"):
         raise Unavailable(f"the network of {home.path} is not running", value=str(home.path), hint="weft up")
@@ -87,7 +90,8 @@ def fund_tenant(venue: Venue, treasury: Account, account: Account, coins: int = 
             token.send(treasury, "transfer", account.address, missing)
 
 
-def _find_home() -> Home:
+def find_home() -> Home:
+    """The home of the network that is known here; raises :class:`NotFound`."""
     for home in live_homes():
         if home.facts.get("contracts") and home.facts.get("ledger"):
             return home
@@ -96,25 +100,57 @@ def _find_home() -> Home:
     )
 
 
-def keep_manifest(home: Home, deployment: int, file: str, manifest: Sequence[Any]) -> None:
+def keep_manifest(
+    home: Home, number: int, file: str, deployment: Deployment, currency: str | None = None
+) -> None:
     """Remember what was deployed, so that a lease that is made again gets the same manifest."""
     folder = home.path / "deployments"
     folder.mkdir(exist_ok=True, mode=0o700)
-    path = folder / f"{deployment}.json"
+    path = folder / f"{number}.json"
     path.touch(mode=0o600)
-    path.write_text(json.dumps({"file": file, "manifest": list(manifest)}))
+    kept = {
+        "file": file,
+        "currency": currency,
+        "groups": deployment.group_specs_json(),
+        "manifest": deployment.manifest_json(),
+    }
+    path.write_text(json.dumps(kept))
 
 
-def kept_manifest(home: Home, deployment: int) -> dict[str, Any] | None:
-    """What :func:`keep_manifest` wrote; None where it was deployed elsewhere."""
-    path = home.path / "deployments" / f"{deployment}.json"
+def kept_deployment(home: Home, number: int) -> dict[str, Any]:
+    """What :func:`keep_manifest` wrote: ``groups``, ``manifest``, ``currency``; raises NotFound."""
+    path = home.path / "deployments" / f"{number}.json"
     try:
         found = json.loads(path.read_text())
+        if isinstance(found, dict) and isinstance(found.get("groups"), list):
+            return found
     except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        pass
+    raise NotFound(
+        f"deployment {number} was not made from {home.path}",
+        value=number,
+        hint="name its file instead, or work from the home that deployed it: WEFT_HOME=DIR",
+    )
 
 
-def show(currency: Currency, units: int) -> str:
-    """An amount for a table."""
-    return currency.format(units)
+def read_scores(venue: Venue) -> dict[int, int]:
+    """What tenants gave the providers that they leased from: hundredths of a point of 100, by agent.
+
+    Only the word of those counts who had a lease with the provider.
+    """
+    tenants: dict[int, set[str]] = {}
+    for event in venue.events("LeaseCreated"):
+        agent, order = int(event.args["agent"]), int(event.args["order"])
+        tenants.setdefault(agent, set()).add(venue.owner_of(order >> 64))
+    registry = venue.contracts.at(venue.ledger, "reputation")
+    scores = {}
+    for agent, known in tenants.items():
+        count, value, decimals = registry.call("getSummary", agent, sorted(known)[:MOST_CLIENTS], TAG, "")
+        scores[agent] = int(value) * 100 // 10 ** int(decimals) if count else 0
+    return scores
+
+
+def rate_supplier(venue: Venue, account: Account, agent: int, score: int) -> None:
+    """Give a provider a score of 100, in public; raises Reverted."""
+    registry = venue.contracts.at(venue.ledger, "reputation")
+    registry.send(account, "giveFeedback", agent, score, 0, TAG, "", "", "", bytes(32))

@@ -84,6 +84,7 @@ class Provider:
         self.door = Door(self.desk, self.book, self.auction, self.keeper, name, tuple(hosts))
         self.app = self.door.app
         self.away_since: float | None = None
+        self._looking = asyncio.Lock()
 
     async def stand(self) -> None:
         """Take its place at the market: allow bid deposits, declare attributes. Raises LedgerError."""
@@ -107,8 +108,12 @@ class Provider:
     async def tick(self) -> bool:
         """Look at the ledger once and do what follows from it; False where the ledger is away.
 
-        While it is away nothing is ended and nothing is forgotten.
+        While it is away nothing is ended and nothing is forgotten. One look is made at a time.
         """
+        async with self._looking:
+            return await self._look()
+
+    async def _look(self) -> bool:
         desk = self.desk
         try:
             head = await asyncio.to_thread(desk.venue.ledger.block_number)
@@ -125,6 +130,15 @@ class Provider:
             desk.log.info("the ledger is back", seconds=round(desk.now() - self.away_since, 1))
             self.away_since = None
         return True
+
+    async def rest(self) -> None:
+        """Pause what runs, until the next look."""
+        for one in self.book.in_phase("running"):
+            try:
+                await self.desk.executor.pause(self.desk.venue.lease_name(one.order))
+                self.book.change(one.order, phase="paused", why="its provider rests")
+            except WeftError as error:
+                self.desk.log.warning("a lease", code=error.code, error=error.sentence)
 
     async def run(self, every: float = 2.0) -> None:
         """Tick every so many seconds, until cancelled."""

@@ -71,6 +71,7 @@ class Auction:
         digest = Digest.of(encode_canonical(value))
         if group.all_of or group.any_of:
             await self.read_audits()
+        self._check_room(group)
         kept = self.book.find_quote(str(digest), tenant, token, now + desk.setting.quote_seconds / 2)
         if kept is None:
             price = await self.price(group, tenant, token)
@@ -94,18 +95,21 @@ class Auction:
             kept.expiry,
         )
 
-    async def price(self, group: Group, tenant: str, token: str) -> int:
-        """What a group costs now, smallest units of ``token`` a block; raises NoBid."""
-        desk = self.desk
-        demand = read_demand(group)
-        currency = desk.venue.currency_of(token)
-        failures = desk.stock.find_failures(demand)
+    def _check_room(self, group: Group) -> None:
+        """Raise NoBid unless what the group asks is free now."""
+        failures = self.desk.stock.find_failures(read_demand(group))
         if failures:
             first = failures[0]
             raise NoBid(
                 f"this provider cannot meet {first.constraint}: wanted {first.wanted}, has {first.has}",
                 value=first.constraint,
             )
+
+    async def price(self, group: Group, tenant: str, token: str) -> int:
+        """What a group costs now, smallest units of ``token`` a block; raises NoBid."""
+        desk = self.desk
+        demand = read_demand(group)
+        currency = desk.venue.currency_of(token)
         most = desk.venue.denom_of(group.denom, currency.name)[1].to_units(group.price)
         request = Request(demand, tenant, currency.name, currency.to_wad(most))
         price = currency.to_units(await desk.pricer.price(request))
@@ -183,24 +187,23 @@ class Auction:
     async def _bid(self, order: Order, kept: Kept, head: int) -> None:
         desk = self.desk
         group = read_group(kept.group)
+        demand = read_demand(group)
         window = max(kept.window, int(order.terms[2]))
         standing = await asyncio.to_thread(desk.venue.contract.call, "bids", order.id, desk.agent)
         if standing[5] == BidState.OPEN:  # the ledger took it, and this provider died before it wrote so
             price, window = int(standing[0]), int(standing[1])
         else:
-            price = kept.price
-            if kept.expiry < desk.now():
-                price = await self.price(group, order.owner, order.token)
-            elif desk.stock.find_failures(read_demand(group)):
-                raise NoBid("what was free when it was quoted is taken since")
-            if price > order.max_price:
-                raise NoBid("the price is over the order's", value=price)
             cool = await asyncio.to_thread(
                 desk.venue.contract.call, "cool_until", order.deployment, order.group, desk.agent
             )
             if head + 1 < cool:
                 return  # may bid later
-        demand = read_demand(group)
+            price = kept.price
+            if kept.expiry < desk.now():
+                price = await self.price(group, order.owner, order.token)
+            if price > order.max_price:
+                raise NoBid("the price is over the order's", value=price)
+            self._check_room(group)
         desk.stock.hold(order.id, demand)
         try:
             if standing[5] != BidState.OPEN:
