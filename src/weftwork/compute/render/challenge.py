@@ -25,7 +25,7 @@ from weftwork.errors import BadInput
 from weftwork.units import Digest
 
 REFERENCE_RATE = 700_000
-"""Samples of the reference scene that the reference machine (a core of an AMD EPYC) makes a second: 100 OB."""
+"""Samples of its scene that the reference machine (one core of an AMD EPYC) makes in a second: 100 OB."""
 CHALLENGE_TILE = 32
 """Pixels of a challenge tile's side."""
 
