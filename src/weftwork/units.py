@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -194,12 +195,30 @@ class Digest(bytes):
 ZERO = Digest(bytes(32))
 
 
+_salts: list[bytes] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_salts.clear)
+
+
+def draw_salt(size: int = 16) -> bytes:
+    """``size`` bytes of the system's generator; salts of 16 bytes, of which each answer takes some, are drawn
+    many at once. None is given twice, be it to another thread or to a forked process."""
+    if size != 16:
+        return secrets.token_bytes(size)
+    try:
+        return _salts.pop()
+    except IndexError:
+        drawn = os.urandom(4096)
+        _salts.extend(drawn[place : place + 16] for place in range(16, 4096, 16))
+        return drawn[:16]
+
+
 def salt_content(content: bytes, salt: bytes | None = None) -> tuple[Digest, bytes]:
     """Digest of private content with a 128-bit salt kept beside it, so that a short text cannot be guessed.
 
     Returns ``(keccak(salt ++ content), salt)``; a missing salt is drawn from the system's generator.
     """
-    salt = secrets.token_bytes(16) if salt is None else salt
+    salt = draw_salt() if salt is None else salt
     if len(salt) != 16:
         raise BadUnit(f"a salt has 16 bytes, not {len(salt)}", value=salt.hex())
     return Digest(keccak(salt + content)), salt

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weftwork.errors import BadUnit, WeftError
-from weftwork.units import BPS, WAD, Bps, Digest, EpochNo, Uid, Unit, Wad, keccak, salt_content
+from weftwork.units import BPS, WAD, Bps, Digest, EpochNo, Uid, Unit, Wad, draw_salt, keccak, salt_content
 
 KINDS: list[type[Unit]] = [Wad, Bps, Uid, EpochNo]
 
@@ -128,3 +132,35 @@ def test_same_prompt_has_another_digest_each_time() -> None:
     assert one == keccak(salt + b"hi")
     with pytest.raises(BadUnit):
         salt_content(b"hi", b"short")
+
+
+def test_salts_are_of_the_size_asked_and_never_come_twice() -> None:
+    drawn: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: drawn.extend(draw_salt() for _ in range(2000))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(drawn)) == 8000
+    assert {len(salt) for salt in drawn} == {16}
+    assert len(draw_salt(32)) == 32
+
+
+FORKING = """
+import os
+from weftwork.units import draw_salt
+
+draw_salt()
+if child := os.fork():
+    os.waitpid(child, 0)
+for _ in range(99):
+    os.write(1, draw_salt().hex().encode() + b" ")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_process_draws_salts_of_its_own() -> None:
+    told = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, check=True).stdout.split()
+    assert len(told) == len(set(told)) == 198

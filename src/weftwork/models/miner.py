@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -32,7 +31,7 @@ from weftwork.models.job import Answer, Job, Terms, shape_answer
 from weftwork.models.registration import Registration
 from weftwork.records import Domains, Receipt, Signed, checksum_address
 from weftwork.store import Store
-from weftwork.units import Digest
+from weftwork.units import Digest, draw_salt
 from weftwork.wire import log, sse
 from weftwork.wire.limits import Limits
 from weftwork.wire.server import App, EventStream, HttpRequest, HttpResponse, Running, serve
@@ -66,7 +65,7 @@ class Miner:
         model: str | None = None,
         terms: Terms | None = None,
         now: Callable[[], float] = time.time,
-        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        entropy: Callable[[int], bytes] = draw_salt,
         limits: Limits | None = None,
         hosts: Iterable[str] = (),
         name: str = "miner",
@@ -175,7 +174,8 @@ class Miner:
         try:
             await self.book.admit(order.requester, order.id, record.max_price, order.vouchers)
             self.store.add(order.request)
-            self.store.put_content(record.content, order.salt, order.text.encode(errors="surrogatepass"))
+            content = order.text.encode(errors="surrogatepass")
+            self.store.put_content(record.content, order.salt, content, hashed=True)
             if order.stream:
                 streaming = True
                 return EventStream(self._stream(job), {"x-weft-thread": str(order.id)})
@@ -202,7 +202,8 @@ class Miner:
         """Books a finished answer, and returns once that is on disk."""
         record = answer.receipt.record
         self.store.add(answer.receipt)
-        self.store.put_content(record.output, answer.salt, answer.text.encode(errors="surrogatepass"))
+        content = answer.text.encode(errors="surrogatepass")
+        self.store.put_content(record.output, answer.salt, content, hashed=True)
         self.book.charge(order.requester, order.id, record.price, answer.receipt.id)
         self._done[order.id] = answer
         self._remember(order)

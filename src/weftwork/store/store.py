@@ -83,9 +83,10 @@ class Store:
         """Queues an edge that no field names: from a score to its Merkle root, from weights to a closing."""
         self._writer.put(("link", parent, child))
 
-    def put_content(self, digest: Digest, salt: bytes, body: bytes) -> None:
-        """Queues private content; :class:`BadInput` if its digest is not ``keccak(salt ++ body)``."""
-        if keccak(salt + body) != digest:
+    def put_content(self, digest: Digest, salt: bytes, body: bytes, *, hashed: bool = False) -> None:
+        """Queues private content; :class:`BadInput` if its digest is not ``keccak(salt ++ body)``, which a
+        caller that has just ``hashed`` it knows."""
+        if not hashed and keccak(salt + body) != digest:
             raise BadInput("the content does not hash to its digest", value=str(digest))
         self._contents.setdefault(digest, (salt, body))
         self._writer.put(("content", digest, salt, body))

@@ -32,7 +32,7 @@ State = str | Callable[[], Any]
 
 Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
-``("state", key, state)`` or ``("flush", ticket, moved)``."""
+``("state", key, state)`` or ``("flush", moved, loop, future)`` and ``("flush", moved, None, tell)``."""
 
 _STEPS = (64, 16, 4, 1)
 _ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
@@ -60,9 +60,6 @@ class Writer:
         self._queue: deque[Entry] = deque()
         self._bell: SimpleQueue[bool] = SimpleQueue()  # True: now; False: something was put
         self._rung = self._hurried = False
-        self._progress = threading.Condition()
-        self._asked = self._done = self._settled = 0
-        self._waiters: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._failure: StoreError | None = None
         self._journal: list[Entry] = []
         self._rows = 0
@@ -83,31 +80,26 @@ class Writer:
     def flush(self, moved: bool = False) -> None:
         """Returns once everything put before is on disk, and with ``moved`` can be read from the tables;
         :class:`StoreError` if the disk refuses."""
-        with self._progress:
-            ticket = self._ask(moved)
-            self._progress.wait_for(lambda: self._reached(moved) >= ticket or self._failure is not None)
-            if self._reached(moved) < ticket and self._failure is not None:
-                raise self._failure
-
-    def _reached(self, moved: bool) -> int:
-        return self._settled if moved else self._done
+        told: SimpleQueue[StoreError | None] = SimpleQueue()
+        self._ask(("flush", moved, None, told.put))
+        error = told.get()
+        if error is not None:
+            raise error
 
     async def flushed(self) -> None:
         """:meth:`flush` without blocking the event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        with self._progress:
-            self._waiters.append((self._ask(False), loop, future))
+        self._ask(("flush", False, loop, future))
         await future
 
-    def _ask(self, moved: bool) -> int:
-        self._failure = None
-        self._asked += 1
-        self.put(("flush", self._asked, moved))
+    def _ask(self, entry: Entry) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+        self._queue.append(entry)
         if not self._hurried:
-            self._hurried = True
+            self._rung = self._hurried = True
             self._bell.put(True)
-        return self._asked
 
     def close(self) -> None:
         """Writes what is queued and ends the thread; :class:`StoreError` if it cannot all be written."""
@@ -127,17 +119,18 @@ class Writer:
             self._rung = self._hurried = False
             queue = self._queue
             batch = [queue.popleft() for _ in range(len(queue))]
-            tickets = [entry for entry in batch if entry[0] == "flush"]
+            waiters = [entry for entry in batch if entry[0] == "flush"]
             try:
                 self._write(batch)
             except Exception as error:  # the thread must outlive whatever the disk does
-                queue.extendleft(reversed(batch))
-                self._settle(0, StoreError(f"the store cannot be written: {error}"))
+                queue.extendleft(entry for entry in reversed(batch) if entry[0] != "flush")
+                self._failure = StoreError(f"the store cannot be written: {error}")
+                _tell(waiters, self._failure)
                 continue
-            self._settle(max((entry[1] for entry in tickets), default=0), None)
-            asked = max((entry[1] for entry in tickets if entry[2]), default=0)
-            if asked or last:
-                self._move_all(asked)
+            _tell([entry for entry in waiters if not entry[1]], None)
+            readers = [entry for entry in waiters if entry[1]]
+            if readers or last:
+                _tell(readers, self._move_all())
             elif quiet or self._moving or self._rows >= _MANY:
                 self._move()
 
@@ -214,36 +207,26 @@ class Writer:
             self._moved(entries)
         return None
 
-    def _move_all(self, ticket: int) -> None:
+    def _move_all(self) -> StoreError | None:
         error = None
         while error is None and (self._moving is not None or self._journal):
             error = self._move()
-        if ticket:
-            with self._progress:
-                self._settled = self._settled if error else max(self._settled, ticket)
-                self._failure = error
-                self._progress.notify_all()
+        return error
 
-    def _settle(self, ticket: int, error: StoreError | None) -> None:
-        if not ticket and error is None:
-            return
-        ready: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-        with self._progress:
-            self._done = max(self._done, ticket)
-            self._failure = error
-            left = []
-            for waiter in self._waiters:
-                if error is not None or waiter[0] <= self._done:
-                    ready.setdefault(waiter[1], []).append(waiter[2])
-                else:
-                    left.append(waiter)
-            self._waiters = left
-            self._progress.notify_all()
-        for loop, futures in ready.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, futures, error)
-            except RuntimeError:  # the loop is closed, and nobody waits
-                continue
+
+def _tell(waiters: list[Entry], error: StoreError | None) -> None:
+    """Ends the waiting of these entries; one wake-up for all that wait in one event loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for _, _, loop, waiter in waiters:
+        if loop is None:
+            waiter(error)
+        else:
+            loops.setdefault(loop, []).append(waiter)
+    for loop, futures in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, futures, error)
+        except RuntimeError:  # the loop is closed, and nobody waits
+            continue
 
 
 def _resolve(futures: list[asyncio.Future[None]], error: StoreError | None) -> None:

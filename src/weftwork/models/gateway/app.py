@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import hmac
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from weftwork.models.gateway.till import Patience
 from weftwork.models.gateway.work import Work
 from weftwork.records import Domains
 from weftwork.store import Store
+from weftwork.units import draw_salt
 from weftwork.wire.client import Client
 from weftwork.wire.envelope import HEADER, ReplayCache, check_call
 from weftwork.wire.limits import Limits as WireLimits
@@ -78,7 +78,7 @@ class Gateway:
         rng: Random | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
-        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        entropy: Callable[[int], bytes] = draw_salt,
     ) -> None:
         """``account`` pays miners; ``admin`` is the key that may make keys (None: nobody over HTTP);
         ``hop`` lets

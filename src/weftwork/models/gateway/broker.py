@@ -95,7 +95,7 @@ class Broker(Till):
         name = record.id
         signed = Signed(record, self.account.sign_hash(keccak(self._prefix + name)))
         self.store.add(signed)
-        self.store.put_content(digest, salt, content)
+        self.store.put_content(digest, salt, content, hashed=True)
         return Ask(seat, call, signed, name, salt, text, cap)
 
     def _voucher(self, seat: Seat) -> Signed[Any] | None:
@@ -160,7 +160,7 @@ class Broker(Till):
         if committed is not None and name != committed:
             raise BadAnswer("A miner revealed another answer than it committed to.", value=ask.seat.wallet)
         self.book(ask.seat, receipt)
-        self.store.put_content(receipt.record.output, salt_bytes, content)
+        self.store.put_content(receipt.record.output, salt_bytes, content, hashed=True)
         return Work(ask, receipt, name, answer, text, salt_bytes, took_us)
 
     async def commit(self, ask: Ask) -> tuple[Signed[Receipt], Digest]:
@@ -260,7 +260,7 @@ class Broker(Till):
         content = words.encode(errors="surrogatepass")
         receipt, name = prove_receipt(ask, held, self._domain, content, salt, final=final)
         if final:
-            self.store.put_content(receipt.record.output, salt, content)
+            self.store.put_content(receipt.record.output, salt, content, hashed=True)
         finish = data.get("finish_reason")
         return Part("", receipt, name, salt, finish if isinstance(finish, str) else None)
 

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from weftwork.errors import BadInput, BadKey, CapReached, NotFound
@@ -75,6 +76,7 @@ class KeyRing:
         once for many calls, no later than the records they belong to."""
         self._later = later
         self._dirty: dict[str, Key] = {}
+        self._called = False
         self._store = store
         self._clock = clock
         self._by_hash: dict[str, Key] = {}
@@ -182,26 +184,43 @@ class KeyRing:
         if self._later is None:
             self._write(key)
             return
-        if not self._dirty:
-            self._later(self.flush)
         self._dirty[key.hash] = key
+        if not self._called:
+            self._called = True
+            self._later(self._flush_late)
+
+    def _flush_late(self) -> None:
+        self._called = False
+        self.flush()
 
     def flush(self) -> None:
         """Queues every account that changed."""
-        changed, self._dirty = self._dirty, {}
-        for key in changed.values():
-            self._write(key)
+        if self._dirty:
+            changed, self._dirty = self._dirty, {}
+            for key in changed.values():
+                self._write(key)
 
     def _write(self, key: Key) -> None:
-        self._store.set_state(
-            _STATE + key.hash,
-            {
-                "hash": key.hash,
-                "name": key.name,
-                "cap": None if key.cap is None else str(key.cap),
-                "created": key.created,
-                "spent": str(key.spent),
-                "revoked": key.revoked,
-                "usage": {model: [*row[:3], str(row[3])] for model, row in key.usage.items()},
-            },
-        )
+        usage = {model: tuple(row) for model, row in key.usage.items()}
+        kept = partial(_show, key.hash, key.name, key.cap, key.created, key.spent, key.revoked, usage)
+        self._store.set_state_made(_STATE + key.hash, kept)
+
+
+def _show(
+    hash_: str,
+    name: str,
+    cap: int | None,
+    created: int,
+    spent: int,
+    revoked: bool,
+    usage: dict[str, tuple[int, ...]],
+) -> dict[str, Any]:
+    return {
+        "hash": hash_,
+        "name": name,
+        "cap": None if cap is None else str(cap),
+        "created": created,
+        "spent": str(spent),
+        "revoked": revoked,
+        "usage": {model: [*row[:3], str(row[3])] for model, row in usage.items()},
+    }
