@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import struct
 import sys
 import time
@@ -110,7 +111,9 @@ class Stage:
         self.film = self.mitsuba.traverse(scene.sensors()[0])
 
     def make(self, frame: int) -> dict[str, Any]:
-        """What the Python scene's ``make_scene`` returns."""
+        """What the Python scene's ``make_scene`` returns; its chance begins with the frame's number."""
+        import numpy
+
         if self.module is None:
             name = self.config["entry"]
             with open(name, encoding="utf-8") as file:
@@ -122,6 +125,8 @@ class Stage:
             }
             exec(compile(text, name, "exec"), module)  # noqa: S102  (the sandbox is where this may be done)
             self.module = module
+        random.seed(frame)
+        numpy.random.seed(frame)
         found = self.module["make_scene"](frame)
         if not isinstance(found, dict):
             raise ValueError("make_scene(frame) returns a dict")

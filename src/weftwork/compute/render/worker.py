@@ -184,7 +184,8 @@ class GuestWorker:
         folder = Path(self._folder.name)
         inside = Path("/job") if walls else folder
         config = self._config | {"folder": str(inside / "scene"), "threads": self.threads}
-        argv = [python, "-I", "-B", str(inside / "guest.py"), json.dumps(config)]
+        hashing = ["/usr/bin/env", "PYTHONHASHSEED=0"]  # a scene that walks through a set walks it alike
+        argv = [*hashing, python, "-s", "-P", "-B", str(inside / "guest.py"), json.dumps(config)]
         self._session = await open_session(
             argv,
             folder=folder,
