@@ -4,9 +4,10 @@ shape."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
@@ -16,6 +17,7 @@ from weftwork.models.evidence import Order, digest_text
 from weftwork.records import Domain, Receipt, Signed
 
 _MAX_TEXTS = 256
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Job:
         self.order = order
         self.salt = salt
         self.text = ""
-        self.cancelled = False
+        self.cancelled = self._late = False
         self._engine = engine
         self._account = account
         self._domain = domain
@@ -94,7 +96,7 @@ class Job:
         self._now = now
         self._info = engine.describe()
         self._sequence = 0
-        self._task: asyncio.Future[Any] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self.body = self._bounded_body()
 
     def _bounded_body(self) -> dict[str, Any]:
@@ -124,27 +126,40 @@ class Job:
         if self._task is not None:
             self._task.cancel()
 
-    async def _wait(self, work: Any, seconds: float) -> Any:
+    def _expire(self) -> None:
+        self._late = True
+        if self._task is not None:
+            self._task.cancel()
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Gives the engine so much time for what is done inside."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def _wait(self, work: Awaitable[T]) -> T:
         """What ``work`` gives; an engine's own errors become typed ones, and its cancellation an error
         too."""
-        task = self._task = asyncio.ensure_future(work)
+        task = self._task = asyncio.current_task()
         try:
-            async with asyncio.timeout(seconds):
-                return await task
-        except TimeoutError as error:
-            raise TimedOut("the engine took too long", value=self._info.name) from error
+            return await work
         except asyncio.CancelledError:
+            if not (self.cancelled or self._late) or task is None or task.uncancel():
+                raise
             if self.cancelled:
                 raise Refused("the request was cancelled", value=str(self.order.id)) from None
-            raise
+            raise TimedOut("the engine took too long", value=self._info.name) from None
         except WeftError:
             raise
+        except TimeoutError as error:
+            raise TimedOut("the engine took too long", value=self._info.name) from error
         except Exception as error:
             raise EngineFailed(f"the engine broke: {type(error).__name__}", value=self._info.name) from error
         finally:
             self._task = None
-            if not task.done():
-                task.cancel()
 
     def sign(self, input_tokens: int, output_tokens: int, final: bool) -> Signed[Receipt]:
         """A receipt over the text so far; its price never exceeds what the request allows."""
@@ -168,7 +183,8 @@ class Job:
         """The whole answer and its receipt; raises what kept it from being made."""
         if self.order.kind == "embedding":
             return await self._embed()
-        found: Completion = await self._wait(self._engine.complete(self.body), self._terms.seconds)
+        with self._within(self._terms.seconds):
+            found: Completion = await self._wait(self._engine.complete(self.body))
         self.text = found.text
         receipt = self.sign(found.input_tokens, found.output_tokens, True)
         made = shape_answer(self.order, self._info.model, receipt.record, found.text, found.finish_reason)
@@ -186,7 +202,8 @@ class Job:
             raise BadInput("input is a text or a list of texts", value=repr(given)[:80])
         if len(texts) > _MAX_TEXTS:
             raise BadInput(f"at most {_MAX_TEXTS} texts are embedded at once", value=len(texts))
-        rows = await self._wait(self._engine.embed(texts), self._terms.seconds)
+        with self._within(self._terms.seconds):
+            rows = await self._wait(self._engine.embed(texts))
         data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
         self.text = to_json(data).decode()
         tokens = sum(1 + len(text) // 4 for text in texts)
@@ -205,29 +222,31 @@ class Job:
             raise BadInput("embeddings do not stream")
         pieces = self._engine.stream(self.body)
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._terms.seconds
         made = unsigned = 0
         signed_at = loop.time()
         last: Piece | None = None
         asked = 0
         try:
-            while last is None:
-                piece: Piece = await self._wait(_next(pieces), max(0.0, end - loop.time()))
-                if self.cancelled:
-                    raise Refused("the request was cancelled", value=str(self.order.id))
-                asked = piece.input_tokens or asked
-                if piece.text:
-                    self.text += piece.text
-                    made += piece.tokens
-                    unsigned += piece.tokens
-                    yield Partial(piece.text)
-                if piece.finish_reason is not None:
-                    last = piece
-                elif unsigned >= self._terms.partial_tokens or (
-                    unsigned and loop.time() - signed_at >= self._terms.partial_seconds
-                ):
-                    unsigned, signed_at = 0, loop.time()
-                    yield Partial(receipt=self.sign(asked, made, False))
+            with self._within(self._terms.seconds):
+                while last is None:
+                    piece = await self._wait(_next(pieces))
+                    if self.cancelled:
+                        raise Refused("the request was cancelled", value=str(self.order.id))
+                    if self._late:
+                        raise TimedOut("the engine took too long", value=self._info.name)
+                    asked = piece.input_tokens or asked
+                    if piece.text:
+                        self.text += piece.text
+                        made += piece.tokens
+                        unsigned += piece.tokens
+                        yield Partial(piece.text)
+                    if piece.finish_reason is not None:
+                        last = piece
+                    elif unsigned >= self._terms.partial_tokens or (
+                        unsigned and loop.time() - signed_at >= self._terms.partial_seconds
+                    ):
+                        unsigned, signed_at = 0, loop.time()
+                        yield Partial(receipt=self.sign(asked, made, False))
         finally:
             close = getattr(pieces, "aclose", None)
             if close is not None:
