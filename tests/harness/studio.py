@@ -11,7 +11,7 @@ from weftwork.compute.render.node import RenderNode
 from weftwork.compute.render.requester import RenderClient
 from weftwork.compute.render.scene import Scene, read_scene
 from weftwork.network.devnet import Devnet
-from weftwork.network.render import NODE_COINS, CheckerRole, NodeRole, open_client
+from weftwork.network.render import NODE_COINS, CheckerRole, NodeRole, find_render_subnet, open_client
 from weftwork.units import WAD
 
 SPEED = 100_000
@@ -69,6 +69,21 @@ class Studio:
         """A small scene: 64 by 48 pixels, 2 samples."""
         numbers = {"width": 64, "height": 48, "spp": 2} | numbers
         return read_scene(write_scene(self.folder / "scene", text), **numbers)
+
+    def end_epoch(self) -> None:
+        """Lets the render subnet's epoch end."""
+        start, tempo, _ = self._clock()
+        self.net.mine_to(start + ((self.net.ledger.block_number() + 1 - start) // tempo + 1) * tempo)
+
+    def open_reveals(self) -> None:
+        """Lets time pass until weights of the render subnet's epoch are revealed."""
+        start, tempo, commits = self._clock()
+        self.net.mine_to(start + (self.net.ledger.block_number() + 1 - start) // tempo * tempo + commits)
+
+    def _clock(self) -> tuple[int, int, int]:
+        subnet = find_render_subnet(self.net.ledger, self.net.compute)
+        found = self.net.contracts.at(self.net.ledger, "subnets").call("clocks", subnet)
+        return int(found[0]), int(found[1]), int(found[2])
 
     def coins(self, name: str) -> int:
         """What somebody's key holds, wad."""

@@ -215,6 +215,7 @@ class CheckerRole:
             workshop=self._workshop,
             roster=ground.nodes,
             peers=ground.peers,
+            panel=ground.parts.render_panel,
             local=site.local,
             now=site.now,
             **self._options,
@@ -275,7 +276,7 @@ async def open_client(
     ground = await asyncio.to_thread(lambda: Ground(site, burns=burns))
     if await asyncio.to_thread(find_agent, site.ledger, site.contracts, site.account.address) is None:
         await asyncio.to_thread(enrol_agent, site.ledger, site.contracts, site.account, CREATOR)
-    options = {"now": site.now, "local": site.local} | options
+    options = {"now": site.now, "local": site.local, **options}
     return RenderClient(
         site.account,
         ground.escrow,

@@ -6,7 +6,9 @@
 It learns of work from the ledger (who handed in what) and asks the node for the rest: manifest, orders and
 receipts must be those that the ledger's job and deliverable commit to, so a node can show no other work than
 it was paid for. Which receipts are checked is drawn by the sampling key, which was fixed before the epoch and
-is shown after it. Requesters send checkers nothing; a node that shows them nothing is scored 0.
+is shown after it. Requesters send checkers nothing; a node that shows them nothing is scored 0. A wrong
+bundle that is not paid yet is refused by the subnet's panel: each checker that is asked renders that tile
+again itself before it signs.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from weftwork.closing.chance import PPM, is_sampled
 from weftwork.closing.judge import Judge
+from weftwork.compute.panel import PATH, Decision, PanelSeat
 from weftwork.compute.render.asset import MAX_ASSET
 from weftwork.compute.render.bundle import Manifest, Order, check_receipt, deliverable, order_text
 from weftwork.compute.render.challenge import (
@@ -66,7 +69,8 @@ class Finding:
     why: str = ""
 
 
-OnWrong = Callable[[int, Finding], Awaitable[None]]
+Row = tuple[Order, Signed[Receipt], str]
+"""A tile's order, its receipt, and the build that made it."""
 NodeRoster = Callable[[], Awaitable[Sequence[NodeSeat]]]
 
 
@@ -82,21 +86,34 @@ class RenderChecker(Judge):
         workshop: Workshop,
         roster: NodeRoster,
         share: int = SHARE,
-        on_wrong: OnWrong | None = None,
+        panel: str | None = None,
         rng: Random | None = None,
         **options: Any,
     ) -> None:
-        """As :class:`Judge`; ``share`` of receipts is checked, in millionths; ``on_wrong`` is told of a wrong
-        tile of a job that is not paid yet, and may have it refused."""
+        """As :class:`Judge`; ``share`` of receipts is checked, in millionths; ``panel`` is the address of the
+        panel by which the checkers refuse what is wrong (None: they only score it)."""
         super().__init__(*args, **options)
         self.escrow, self.workshop, self.share = escrow, workshop, share
         self.speeds: dict[str, Speed] = {}
-        self._roster, self._on_wrong = roster, on_wrong
+        self._roster = roster
         self._rng = rng or SystemRandom()
         self._seats: dict[str, NodeSeat] = {}
         self._due: dict[str, float] = {}
         self._missed: dict[int, int] = dict(self._read_missed())
         self.app.get("/v1/speeds")(self.show_speeds)
+        self.panel: PanelSeat | None = None
+        if panel is not None:
+            self.panel = PanelSeat(
+                self.ballot,
+                panel,
+                self._domain,
+                peers=options["peers"],
+                http=self._http,
+                now=self._now,
+                log=self.app.log,
+                agrees=self.agree,
+            )
+            self.app.post(PATH)(self.panel.take)
 
     def _read_missed(self) -> list[tuple[int, int]]:
         return [(int(job), int(count)) for job, count in self.store.state("check:missed", [])]
@@ -155,23 +172,50 @@ class RenderChecker(Judge):
             findings = [value]
         self._missed.pop(job, None)
         wrong = next((one for one in findings if not one.value), None)
-        if wrong is not None and found.status == Status.SUBMITTED and self._on_wrong is not None:
+        if wrong is not None and found.status == Status.SUBMITTED and self.panel is not None:
             try:
-                await self._on_wrong(job, wrong)
+                await self.panel.decide(self.escrow.review.address, self._write_refusal(job, wrong.receipt))
             except WeftError as error:
                 self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
         return findings
 
+    def _write_refusal(self, job: int, receipt: Digest) -> bytes:
+        """The call by which the panel refuses a bundle; its reason is the receipt of the wrong tile."""
+        return self.escrow.review.encode("disapprove", job, bytes(receipt))
+
+    async def agree(self, decision: Decision) -> None:
+        """Returns where a peer's refusal is right: the tile that it names is wrong here too. Else Refused."""
+        head = self.escrow.review.encode("disapprove", 0, bytes(32))[:4]
+        if decision.target != self.escrow.review.address or decision.data[:4] != head:
+            raise Refused("a checker of renders only refuses bundles", value=decision.target)
+        if len(decision.data) != 68:
+            raise Refused("a refusal names a job and a receipt", value=len(decision.data))
+        job, receipt = int.from_bytes(decision.data[4:36], "big"), Digest(decision.data[36:68])
+        found = await asyncio.to_thread(self.escrow.read, job)
+        await self.list_seats()
+        seat = self._seats.get(found.node.lower())
+        if seat is None or found.status != Status.SUBMITTED:
+            raise Refused("that job is not under review", value=job)
+        try:
+            manifest, rows = await self._read_evidence(self._peer(seat), found)
+        except BadAnswer:
+            return  # the node shows other work than it handed in
+        except (Refused, Unavailable) as error:
+            if self._missed.get(job, 0) + 1 >= PATIENCE:
+                return
+            raise Refused("the node may still show its work", value=error.sentence) from error
+        place = next((i for i, (_, one, _) in enumerate(rows) if one.id == receipt), None)
+        if place is None:
+            raise Refused("no tile of that job has that receipt", value=str(receipt))
+        await self._fetch_scene(self._peer(seat), manifest)
+        value, _, _ = await self._measure(self._peer(seat), manifest, place, rows[place])
+        if value:
+            raise Refused("that tile is right", value=str(receipt))
+
     async def _examine(self, found: JobState, seat: NodeSeat) -> list[Finding]:
         """The drawn tiles of a bundle, each rendered again; raises where it is not what was handed in."""
         peer = self._peer(seat)
-        told = await peer.evidence(found.id)
-        manifest = Manifest.from_json(told.get("manifest"))
-        if manifest.words != found.words:
-            raise BadAnswer("the node shows another bundle than the job's", value=found.id)
-        rows = self._read_rows(told.get("tiles"), manifest, found, seat)
-        if deliverable([receipt.id for _, receipt, _ in rows]) != found.deliverable:
-            raise BadAnswer("the node shows other receipts than it handed in", value=found.id)
+        manifest, rows = await self._read_evidence(peer, found)
         epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
         key = self.ballot.sampling_key(epoch)
         drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
@@ -182,9 +226,23 @@ class RenderChecker(Judge):
             findings.append(await self._compare(peer, manifest, index, rows[index], found, epoch))
         return findings
 
-    def _read_rows(
-        self, rows: Any, manifest: Manifest, found: JobState, seat: NodeSeat
-    ) -> list[tuple[Order, Signed[Receipt], str]]:
+    async def _read_evidence(self, peer: NodePeer, found: JobState) -> tuple[Manifest, list[Row]]:
+        """What a node shows of a job; :class:`BadAnswer` where it is not what the ledger commits it to."""
+        told = await peer.evidence(found.id)
+        try:
+            manifest = Manifest.from_json(told.get("manifest"))
+            if manifest.words != found.words:
+                raise BadAnswer("the node shows another bundle than the job's", value=found.id)
+            rows = self._read_rows(told.get("tiles"), manifest, found, peer.seat)
+        except BadInput as error:
+            raise BadAnswer(
+                f"the node's evidence cannot be read: {error.sentence}", value=found.id
+            ) from error
+        if deliverable([receipt.id for _, receipt, _ in rows]) != found.deliverable:
+            raise BadAnswer("the node shows other receipts than it handed in", value=found.id)
+        return manifest, rows
+
+    def _read_rows(self, rows: Any, manifest: Manifest, found: JobState, seat: NodeSeat) -> list[Row]:
         """Order, receipt and build of every tile; :class:`BadAnswer` where one is not what it should be."""
         if not isinstance(rows, list) or len(rows) != len(manifest.tiles):
             raise BadAnswer("the node does not show all receipts of its bundle", value=found.id)
@@ -212,15 +270,28 @@ class RenderChecker(Judge):
         peer: NodePeer,
         manifest: Manifest,
         index: int,
-        row: tuple[Order, Signed[Receipt], str],
+        row: Row,
         found: JobState,
         epoch: int,
     ) -> Finding:
-        order, receipt, build = row
+        order, receipt, _ = row
+        value, why, facts = await self._measure(peer, manifest, index, row)
+        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why)
+        self.store.add(order.request)
+        self.store.put_content(order.request.record.content, order.salt, order.text.encode())
+        self.store.add(receipt)
+        told = {"job": found.id, "value": value, "why": why}
+        await self._note(finding, peer.seat, epoch, facts | told)
+        return finding
+
+    async def _measure(
+        self, peer: NodePeer, manifest: Manifest, index: int, row: Row
+    ) -> tuple[int, str, dict[str, Any]]:
+        """A tile rendered again: its value in millionths, why it is not full, and the facts of it."""
+        _, receipt, build = row
         tile = manifest.tiles[index]
         again = await self.workshop.render(manifest.scene, tile, manifest.seed(index), manifest.spp)
         facts: dict[str, Any] = {
-            "job": found.id,
             "scene": str(manifest.scene.digest),
             "tile": tile.to_json(),
             "seed": manifest.seed(index),
@@ -228,22 +299,14 @@ class RenderChecker(Judge):
             "build": [build, again.build],
             "again": str(again.digest),
         }
-        value, why = PPM, ""
-        if again.digest != receipt.record.output:
-            pixels = await peer.pixels(receipt, tile)
-            try:
-                measured = check_tile(
-                    TileResult(tile, pixels, receipt.record.output, 0.0, build), again, manifest.spp
-                )
-                facts["relative_mse"] = measured.relative_mse
-            except TileDiffers as error:
-                value, why = 0, error.sentence
-        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why)
-        self.store.add(order.request)
-        self.store.put_content(order.request.record.content, order.salt, order.text.encode())
-        self.store.add(receipt)
-        await self._note(finding, peer.seat, epoch, facts | {"value": value, "why": why})
-        return finding
+        if again.digest == receipt.record.output:
+            return PPM, "", facts
+        answer = TileResult(tile, await peer.pixels(receipt, tile), receipt.record.output, 0.0, build)
+        try:
+            measured = await asyncio.to_thread(check_tile, answer, again, manifest.spp)
+        except TileDiffers as error:
+            return 0, error.sentence, facts
+        return PPM, "", facts | {"relative_mse": measured.relative_mse}
 
     async def _note(self, finding: Finding, seat: NodeSeat, epoch: int, facts: dict[str, Any]) -> None:
         evidence = json.dumps(facts, sort_keys=True).encode()

@@ -129,8 +129,11 @@ class Escrow:
         return None
 
     def approve(self, job: int, reason: bytes = ZERO) -> None:
-        """Pays the node, once; nothing where it is paid. Raises Reverted where the job was given up."""
-        if self.read(job).status != Status.COMPLETED:
+        """Pays the node, once; nothing where it is paid. :class:`Refused` where the checkers refused it."""
+        status = self.read(job).status
+        if status in (Status.REJECTED, Status.EXPIRED):
+            raise Refused("the bundle was refused by the checkers, or has expired", value=job)
+        if status != Status.COMPLETED:
             self.review.send(self.account, "approve", job, reason)
 
     def disapprove(self, job: int, reason: bytes = ZERO) -> None:

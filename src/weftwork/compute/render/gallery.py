@@ -13,6 +13,8 @@ from weftwork.compute.render.frame import Frame
 from weftwork.compute.render.picture import Format, encode_png, to_srgb, write_frame
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weftwork.compute.render.journal import Bundle, Journal
     from weftwork.compute.render.shelf import Shelf
     from weftwork.compute.render.tile import Tile
@@ -86,8 +88,8 @@ class Gallery:
         self._frames.pop(number, None)
 
 
-def _to_linear(shown: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _to_linear(shown: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Linear RGB of 8-bit sRGB."""
     value = shown.astype(np.float32) / 255
-    out: np.ndarray = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)  # type: ignore[type-arg]
-    return out
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear, np.float32)

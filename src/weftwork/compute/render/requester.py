@@ -25,7 +25,7 @@ from weftwork.compute.render.errand import Desk, Errand, Event, Tell, Terms
 from weftwork.compute.render.error import TileDiffers
 from weftwork.compute.render.estimate import count_render, price_render
 from weftwork.compute.render.gallery import Gallery
-from weftwork.compute.render.journal import Bundle, Journal, Plan, cut_bundles
+from weftwork.compute.render.journal import Bundle, Journal, Phase, Plan, cut_bundles
 from weftwork.compute.render.peer import NodePeer, NodeSeat
 from weftwork.compute.render.picture import Format
 from weftwork.compute.render.scene import Scene
@@ -282,8 +282,10 @@ class RenderClient:
 
     def _resume(self, round_: _Round) -> None:
         """Takes up bundles that were on their way, at the node that has them."""
-        phases = ("opening", "funded", "approved", *(("review",) if self.auto else ()))
-        for bundle in self.journal.of(*phases):  # type: ignore[arg-type]
+        phases: list[Phase] = ["opening", "funded", "approved"]
+        if self.auto:
+            phases.append("review")
+        for bundle in self.journal.of(*phases):
             self._start(round_, bundle, None, round_.peers.get(bundle.node))
 
     def _book(self, round_: _Round) -> None:
@@ -360,7 +362,8 @@ class RenderClient:
         facts = {"bundle": bundle.number, "frame": bundle.frame, "node": node, "job": job, "why": why}
         self.tell(Event(kind, f"frame {bundle.frame}: {why}", facts))
         if not job:
-            job = await asyncio.to_thread(self.escrow.find, self.journal.manifest(bundle).words) or 0
+            words = self.journal.manifest(bundle).words
+            job = await asyncio.to_thread(lambda: self.escrow.find(words) or 0)
         paid = bundle.phase in ("approved", "done")
         if job and not paid:
             await asyncio.to_thread(self.escrow.disapprove, job, keccak(why.encode()))
