@@ -161,7 +161,12 @@ def why(
             rows = [(r.provider, r.constraint, r.wanted, r.has, r.short) for r in one.report.rows]
             print_table(("provider", "constraint", "wanted", "has", "short"), rows)
     bids = any(one.report.bids for one in found)
-    print_next(f"weft compute deploy {what}" if bids else "weft compute check FILE, and change what is short")
+    if not bids:
+        print_next("weft compute check FILE, and change what is short")
+    elif _is_file(what):
+        print_next(f"weft compute deploy {what}")
+    else:
+        print_next(f"weft compute lease {what.split('/')[0]}")
 
 
 def read(file: str, as_json: bool) -> Deployment:
@@ -177,13 +182,17 @@ def read(file: str, as_json: bool) -> Deployment:
 
 
 def _file_or_order(what: str, as_json: bool) -> tuple[int, Deployment | None]:
-    from pathlib import Path
-
     from weftwork.compute.venue import parse_order
 
-    if what == "-" or Path(what).exists() or not what[:1].isdigit():
+    if _is_file(what):
         return 0, read(what, as_json)
     return parse_order(what), None
+
+
+def _is_file(what: str) -> bool:
+    from pathlib import Path
+
+    return what == "-" or Path(what).exists() or not what[:1].isdigit()
 
 
 async def prepare(tenant: Tenant, policy: str) -> None:

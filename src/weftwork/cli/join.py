@@ -118,6 +118,10 @@ def provider(
     executor: Annotated[
         str, typer.Option(help="What runs leases: process, podman, kubernetes or ray.")
     ] = "process",
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A setting of the executor: docs/executors.md."),
+    ] = None,
     price: Annotated[
         str | None,
         typer.Option(help="A month's prices: cpu=1.6,memory=0.8,storage=0.02,gpu=100,gpu/a100=900."),
@@ -153,6 +157,7 @@ def provider(
             roles=("provider",),
             ledger=_find_ledger(ledger),
             executor=executor,
+            executor_options=tuple(executor_option or ()),
             price=price,
             pricing=pricing,
             attributes=tuple(attribute or ()),

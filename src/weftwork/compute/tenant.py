@@ -4,8 +4,8 @@
     quotes = await tenant.quote(deployment)
     done = await tenant.deploy(deployment, deposit=5 * WAD, policy=choose_cheapest)
 
-A bid over its provider's own quote is not taken. Whatever fails before a lease stands closes the deployment
-and gives everything back; after that, nothing is closed but by the tenant's word.
+A bid over its provider's own quote is not taken. Whatever fails before every provider has taken its manifest
+closes the deployment and gives back what is unspent; after that, nothing is closed but by the tenant's word.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ class Tenant:
         ``on_open`` is told the deployment's number as soon as it stands.
 
         Raises:
-            NoBid: nobody quoted or bid, or no bid suits the policy; the deployment is closed again.
+            NoBid: nobody quoted or bid, or no bid suits the policy.
+            Refused: a provider will not run the manifest, an image it does not have, say.
+            Unavailable: a service failed, or does not serve in time; the deployment stays, for its logs.
             InsufficientFunds: the account has less than ``deposit``.
         """
         ordered = await asyncio.to_thread(self.order, deployment, currency)
@@ -197,14 +199,14 @@ class Tenant:
                 mine = [answer for answer in answers if answer.group == one.number]
                 order = number << 64 | one.number << 32 | 1
                 leases.append(await self.lease(order, one, mine, policy, patience))
+            manifest = deployment.manifest_json()
+            for lease in leases:
+                await self.send(lease.order, lease.supplier, manifest)
+                self.say("manifest", {"order": lease.order, "supplier": lease.supplier})
         except BaseException as error:
             await asyncio.shield(asyncio.to_thread(self.market.close, number))
             self.say("closed", {"deployment": number, "why": str(error)})
             raise
-        manifest = deployment.manifest_json()
-        for lease in leases:
-            await self.send(lease.order, lease.supplier, manifest)
-            self.say("manifest", {"order": lease.order, "supplier": lease.supplier})
         done = Deployed(number, leases)
         if wait:
             for lease in leases:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import NetworkNotFound, WeftError
+from weftwork.errors import BadConfig, NetworkNotFound, WeftError
 from weftwork.network.founding import (
     LedgerProcess,
     find_treasury,
@@ -208,7 +208,6 @@ class LocalNetwork:
 
     def _place(self, name: str, *, own: bool) -> dict[str, Any]:
         """Where a role binds: the plan's port for the one it is meant for, else the port of last time."""
-        from weftwork.errors import BadConfig
         from weftwork.ledger.serve import free_port
 
         port = self.plan.port if own else 0
@@ -301,7 +300,7 @@ class LocalNetwork:
 
         plan = self.plan
         pricer = open_pricing(plan.pricing, plan.price or STANDARD)
-        executor = open_executor(plan.executor, self.home.path / "leases" / name)
+        executor = open_executor(plan.executor, self.home.path / "leases" / name, **self._executor_options())
         role = ProviderRole(
             await self._site(name, coins=100 * WAD),
             executor,
@@ -324,6 +323,21 @@ class LocalNetwork:
         agent = await role.start()
         self.facts["roles"][name] = role.url
         self._up(name, name, f"{role.url}  agent {agent}, {plan.executor}")
+
+    def _executor_options(self) -> dict[str, str]:
+        """What the plan says of its executor: for one that serves at this machine's ports, also where."""
+        plan = self.plan
+        options: dict[str, str] = {}
+        if plan.executor in ("process", "podman"):
+            options["bind"] = plan.host
+            if plan.hosts:
+                options["host"] = plan.hosts[0]
+        for pair in plan.executor_options:
+            name, equals, value = pair.partition("=")
+            if not equals or not name.isidentifier():
+                raise BadConfig(f"{pair[:60]!r} is no NAME=VALUE", value=pair[:60])
+            options[name] = value
+        return options
 
     async def _add_validator(self, name: str) -> None:
         from weftwork.models.subnet import open_subnet_rule

@@ -45,6 +45,7 @@ class Plan:
     patience: float = 300.0
     local: bool = True
     executor: str = "process"
+    executor_options: tuple[str, ...] = ()
     price: str | None = None
     pricing: str | None = None
     has: str = ""

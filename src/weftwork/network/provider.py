@@ -33,16 +33,21 @@ EXECUTORS = ("process", "podman", "kubernetes", "ray")
 
 
 def open_executor(name: str, folder: Path, **options: Any) -> Executor:
-    """The executor of that name, keeping what it keeps under ``folder``; raises BadConfig, ExtraMissing."""
+    """The executor of that name, keeping what it keeps under ``folder``; raises BadConfig.
+
+    ``options`` are its own: where it binds, its kubeconfig, and so on.
+    """
     if name not in EXECUTORS:
         raise BadConfig(
             f"there is no executor {name[:40]}", value=name[:40], hint=f"choose {', '.join(EXECUTORS)}"
         )
     from importlib import import_module
 
-    found = import_module(f"weftwork.compute.executor.{name}")
-    kind = getattr(found, f"{name.capitalize()}Executor")
-    made: Executor = kind(folder, **options)
+    kind = getattr(import_module(f"weftwork.compute.executor.{name}"), f"{name.capitalize()}Executor")
+    try:
+        made: Executor = kind(folder, **options)
+    except TypeError as error:
+        raise BadConfig(f"the executor {name} cannot be set up so: {error}", value=name) from error
     return made
 
 

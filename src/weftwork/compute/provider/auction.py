@@ -7,7 +7,7 @@ a tenant showed it when it asked for a quote.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weftwork.compute.audit import Audits, read_audits
@@ -20,7 +20,7 @@ from weftwork.compute.provider.book import Book, Engagement, Kept, Phase
 from weftwork.compute.sdl.model import Group, encode_canonical
 from weftwork.compute.sdl.received import read_group
 from weftwork.compute.venue import format_order
-from weftwork.errors import LedgerUnavailable, Reverted, WeftError
+from weftwork.errors import Busy, LedgerUnavailable, Reverted, WeftError
 from weftwork.spec.market import BidState, OrderState
 from weftwork.units import Digest
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CURSOR_BLOCKS = 100
 """How many blocks may be read again after a restart."""
+PRICED, WAITING = 8, 64
+"""How many orders are priced at a time, and how many more may wait for that."""
 WATCHED = 10_000
 """Open orders that are watched at a time; of more, the newest."""
 
@@ -43,6 +45,8 @@ class Auction:
     open: dict[int, Order]
     refused: dict[int, str]
     seen: int = -1
+    _pricing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PRICED))
+    _asking: int = 0
 
     @classmethod
     def of(cls, desk: Desk, book: Book) -> Auction:
@@ -112,7 +116,14 @@ class Auction:
         currency = desk.venue.currency_of(token)
         most = desk.venue.denom_of(group.denom, currency.name)[1].to_units(group.price)
         request = Request(demand, tenant, currency.name, currency.to_wad(most))
-        price = currency.to_units(await desk.pricer.price(request))
+        if self._asking >= PRICED + WAITING:
+            raise Busy("as many orders as allowed are being priced")
+        self._asking += 1
+        try:
+            async with self._pricing:
+                price = currency.to_units(await desk.pricer.price(request))
+        finally:
+            self._asking -= 1
         if price > most:
             raise NoBid("the price is over the order's", value=currency.to_wad(price))
         return price
