@@ -106,6 +106,60 @@ def flatten(gas: Gas) -> dict[str, int]:
     }
 
 
+Step = tuple[str, str, str]
+
+CYCLES: dict[str, list[Step]] = {
+    "a lease by auction: order, three bids, lease, a withdrawal, close": [
+        ("Market", "create_deployment", "one group"),
+        ("Market", "bid", "first"),
+        ("Market", "bid", "next"),
+        ("Market", "bid", "next"),
+        ("Market", "create_lease", "one wins, two lose"),
+        ("Market", "withdraw", "first"),
+        ("Market", "close_lease", ""),
+    ],
+    "a render: create, budget, fund, submit, approve": [
+        ("Jobs", "createJob", "a render's"),
+        ("Jobs", "setBudget", "a render's"),
+        ("Jobs", "fund", "a render's"),
+        ("Jobs", "submit", "a render's"),
+        ("Review", "approve", "a render's"),
+    ],
+    "a render by burn and mint: create, node, budget, fund, submit, approve and burn": [
+        ("Jobs", "createJob", "a render's"),
+        ("Credits", "assign", ""),
+        ("Jobs", "setBudget", "a render's"),
+        ("Jobs", "fund", "a render's"),
+        ("Credits", "submit", ""),
+        ("Review", "approve", "collected by its hook"),
+    ],
+    "a render that checkers refuse: create, budget, fund, submit, three signatures": [
+        ("Jobs", "createJob", "a render's"),
+        ("Jobs", "setBudget", "a render's"),
+        ("Jobs", "fund", "a render's"),
+        ("Jobs", "submit", "a render's"),
+        ("Panel", "decide", "a render job refused by three"),
+    ],
+}
+"""What people do, as the calls that it takes: contract, function, case."""
+
+
+def add_cycles(gas: Gas) -> dict[str, dict[str, Any]]:
+    """The gas of each cycle, step by step and in all, out of what its calls were measured to cost."""
+    out: dict[str, dict[str, Any]] = {}
+    for name, steps in CYCLES.items():
+        rows = []
+        for contract, function, case in steps:
+            costs = [
+                cases[case]
+                for call, cases in gas[contract].items()
+                if call.startswith(f"{function}(") and case in cases
+            ]
+            rows.append([f"{contract}.{function}" + (f" ({case})" if case else ""), costs[0]])
+        out[name] = {"gas": sum(cost for _, cost in rows), "steps": rows}
+    return out
+
+
 def compare(before: Gas, now: Gas) -> list[str]:
     """A line for each call that is new, gone, or changed by more than 1 %."""
     old, new = flatten(before), flatten(now)
@@ -130,7 +184,13 @@ def main() -> int:
         print("no scenario calls\n  " + "\n  ".join(missing))
     if not given.check:
         sizes = {name: load_artifact(name).runtime_size for name in now}
-        result = {"unit": "gas of the whole transaction", "evm": "cancun", "code_bytes": sizes, "calls": now}
+        result = {
+            "unit": "gas of the whole transaction",
+            "evm": "cancun",
+            "cycles": add_cycles(now),
+            "code_bytes": sizes,
+            "calls": now,
+        }
         RESULTS.write_text(json.dumps(result, indent=1) + "\n")
         print(f"{len(flatten(now))} calls written to {RESULTS.relative_to(ROOT)}")
         return 1 if missing else 0

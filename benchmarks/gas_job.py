@@ -66,8 +66,19 @@ def run(meter: Any) -> None:
     meter.call("", jobs.claimRefund, seven)
     meter.call("", review.beforeAction, seven, b"\x00" * 4, b"")
     meter.call("", review.afterAction, seven, b"\x00" * 4, b"")
+    run_render(meter, jobs, review, client, provider)
     named = {"jobId": one, "": one}
     meter.views(jobs, named, {"getJob": (one,), "description_of": (one,)})
     meter.views(
         review, named, {"beforeAction": (one, b"\x00" * 4, b""), "afterAction": (one, b"\x00" * 4, b"")}
     )
+
+
+def run_render(meter: Any, jobs: Any, review: Any, client: Any, provider: Any) -> None:
+    """A render from its order to its pay, with the review as evaluator and as hook."""
+    far = jobs.vm.time + 30 * DAY
+    job = meter.call("a render's", jobs.createJob, provider, review, far, "b" * 64, review, sender=client)
+    meter.call("a render's", jobs.setBudget, job, WAD, sender=client)
+    meter.call("a render's", jobs.fund, job, WAD, sender=client)
+    meter.call("a render's", jobs.submit, job, b"\x33" * 32, sender=provider)
+    meter.call("a render's", review.approve, job, b"\x00" * 32, sender=client)
