@@ -350,6 +350,18 @@ async def test_a_cancelled_tile_leaves_no_process(tmp_path: Path) -> None:
         assert await worker.render(Tile(1, 0, 0, 8, 8), 3, spp=1)
 
 
+async def test_a_worker_without_tiles_is_put_to_rest_and_wakes_for_the_next(tmp_path: Path) -> None:
+    scene, store = stage_scene(tmp_path)
+    async with RenderWorker(scene, store, quota=SHORT, idle=0.0) as worker:
+        before = await worker.render(Tile(1, 0, 0, 8, 8), 3)
+        assert worker._rest is not None
+        await worker._rest
+        assert worker.pid is None
+        after = await worker.render(Tile(1, 0, 0, 8, 8), 3)
+        assert worker.restarts == 1
+    assert before.pixels == after.pixels
+
+
 async def test_what_is_no_tile_of_the_scene_is_refused_before_it_is_begun(tmp_path: Path) -> None:
     scene, store = stage_scene(tmp_path)
     async with RenderWorker(scene, store, quota=SHORT) as worker:

@@ -26,6 +26,7 @@ BLOCK_SIZE = 32
 MAX_DEPTH = 16
 """How deep includes may nest."""
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_PLUGIN = re.compile(r"[A-Za-z0-9_$]*")
 _UNSTEADY = {"timeout", "blockSize", "block_size", "samples_per_pass", "samplesPerPass"}
 
 Element = ElementTree.Element
@@ -65,6 +66,9 @@ def read_document(name: str, content: bytes) -> Element:
         level = [child for parent in level for child in parent]
     if level:
         raise BadScene(f"{name} nests deeper than {MAX_NESTING} elements", value=name)
+    for node in root.iter():
+        if not _PLUGIN.fullmatch(node.get("type", "")):
+            raise BadScene(f"{name} asks for a plugin by a path", value=node.get("type", "")[:80])
     if root.tag != "scene":
         raise BadScene(f"{name} begins with <{root.tag[:40]}>, not with <scene>", value=name)
     return root

@@ -14,7 +14,8 @@ import struct
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,8 @@ RENDER_QUOTA = Quota(
 """What rendering one tile may use: ``seconds`` is for a tile, and for loading the scene."""
 START_SECONDS = 60.0
 """How long a renderer may take to begin, before it has seen anything of a scene."""
+IDLE_SECONDS = 60.0
+"""How long a worker stays without a tile before its process is ended; the next tile starts it again."""
 _HEADER = 65_536
 
 
@@ -59,8 +62,8 @@ class Renderer(Protocol):
 
     build: str
 
-    async def start(self) -> None:
-        """Starts the process and loads the scene; rendering does so by itself too."""
+    async def start(self, frame: int = 1) -> None:
+        """Starts the process and loads the scene's frame; rendering does so by itself too."""
 
     async def render(self, tile: Tile, seed: int, spp: int | None = None) -> TileResult:
         """One tile."""
@@ -95,13 +98,15 @@ class GuestWorker:
         threads: int = 1,
         quota: Quota | None = None,
         plain: bool = False,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self.scene, self.store = scene, store
         self.threads, self.quota = threads, quota or RENDER_QUOTA
         self.build = ""
         self.restarts = -1
         """How often a new process was started after the first."""
-        self._plain = plain
+        self._plain, self._idle = plain, idle
+        self._rest: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._config: dict[str, Any] = {}
@@ -121,13 +126,13 @@ class GuestWorker:
         """The process that renders now, if one does."""
         return self._session.pid if self._session is not None and self._session.alive else None
 
-    async def start(self) -> None:
-        """Starts the process and loads the scene's first frame; nothing where it runs already.
+    async def start(self, frame: int = 1) -> None:
+        """Starts the process and loads the scene's frame; nothing where it runs already.
 
         Raises :class:`ExtraMissing`, :class:`BadAsset`, :class:`BadScene`, :class:`SceneStopped`.
         """
-        async with self._turn:
-            await self._start()
+        async with self._waking():
+            await self._start(frame)
 
     async def render(self, tile: Tile, seed: int, spp: int | None = None) -> TileResult:
         """``tile`` with the scene's samples a pixel, or ``spp``; tiles asked for at once wait in line.
@@ -140,19 +145,22 @@ class GuestWorker:
             raise BadInput("a seed has 32 bits", value=seed)
         if tile.x + tile.width > self.scene.width or tile.y + tile.height > self.scene.height:
             raise BadInput("the tile does not lie in the scene's frame", value=str(tile.to_json()))
-        async with self._turn:
-            await self._start()
+        async with self._waking():
+            await self._start(tile.frame)
             began = time.perf_counter()
             _, pixels = await self._ask(self._request(tile, seed, spp), tile.pixels * 12)
             seconds = time.perf_counter() - began
-        if len(pixels) != tile.pixels * 12:
-            await self._stop()
-            raise SceneFailed("the renderer answered with pixels of another size", value=len(pixels))
+            if len(pixels) != tile.pixels * 12:
+                await self._stop()
+                raise SceneFailed("the renderer answered with pixels of another size", value=len(pixels))
         return TileResult(tile, pixels, Digest.of(pixels), seconds, self.build)
 
     async def aclose(self) -> None:
         """Ends the process and removes its folder; may be called again."""
         async with self._turn:
+            if self._rest is not None:
+                self._rest.cancel()
+                self._rest = None
             await self._stop()
             if self._folder is not None:
                 self._folder.cleanup()
@@ -166,17 +174,35 @@ class GuestWorker:
     ) -> None:
         await self.aclose()
 
-    async def _start(self) -> None:
+    @asynccontextmanager
+    async def _waking(self) -> AsyncIterator[None]:
+        """The worker's turn, after which it is left alone for a while and then put to rest."""
+        async with self._turn:
+            if self._rest is not None:
+                self._rest.cancel()
+                self._rest = None
+            try:
+                yield
+            finally:
+                self._rest = asyncio.create_task(self._put_to_rest())
+
+    async def _put_to_rest(self) -> None:
+        await asyncio.sleep(self._idle)
+        async with self._turn:
+            await self._stop()
+
+    async def _start(self, frame: int) -> None:
         if self._session is not None and self._session.alive:
             return
         await self._stop()
         python, paths = self.find_python()
         walls = not self._plain or self.scene.kind != "mitsuba-xml" or shutil.which("bwrap") is not None
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="weft-render-")
+            self._folder = tempfile.TemporaryDirectory(prefix="weft-render-", ignore_cleanup_errors=True)
             try:
-                self._config, self._used = self.prepare(Path(self._folder.name))
-                shutil.copyfile(Path(__file__).with_name(self.guest), Path(self._folder.name, "guest.py"))
+                place = Path(self._folder.name)
+                self._config, self._used = await asyncio.to_thread(self.prepare, place)
+                shutil.copyfile(Path(__file__).with_name(self.guest), place / "guest.py")
             except BaseException:
                 self._folder.cleanup()
                 self._folder = None
@@ -196,7 +222,7 @@ class GuestWorker:
         self.restarts += 1
         found, _ = await self._ask(None, 0, max(START_SECONDS, self.quota.seconds))
         self.build = str(found.get("build", ""))[:300]
-        await self._ask({"do": "load", "frame": 1, "parameters": self._parameters(1)}, 0)
+        await self._ask({"do": "load", "frame": frame, "parameters": self._parameters(frame)}, 0)
 
     def _request(self, tile: Tile, seed: int, spp: int) -> dict[str, Any]:
         return {
@@ -240,7 +266,7 @@ class GuestWorker:
                 f"the scene took more than {self.quota.seconds:g} seconds for one tile",
                 value=self.scene.entry,
             ) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             await self._stop()
             raise SceneFailed("the scene spoke in the renderer's place", value=self.scene.entry) from None
         except SessionEnded as error:
@@ -288,10 +314,11 @@ class RenderWorker(GuestWorker):
         threads: int = 1,
         quota: Quota | None = None,
         plain: bool = False,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         if scene.kind == "blend":
             raise BadScene("a .blend file is rendered by Blender, not by Mitsuba", value=scene.entry)
-        super().__init__(scene, store, threads=threads, quota=quota, plain=plain)
+        super().__init__(scene, store, threads=threads, quota=quota, plain=plain, idle=idle)
 
     def find_python(self) -> tuple[str, list[Path]]:
         """This Python, and the folder that holds Mitsuba."""

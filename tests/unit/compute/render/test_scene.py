@@ -106,6 +106,7 @@ BOMB = '<!DOCTYPE scene [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + BALL
         (BOMB, "document type"),
         ('<scene version="3.0.0"></scene>', "no <sensor>"),
         (BALL.replace("</scene>", '<path value="x"/></scene>'), "relative path"),
+        (BALL.replace('type="sphere"', 'type="../../scene/evil"'), "plugin by a path"),
         (BALL.replace('"80"', '"wide"'), "whole number"),
         (BALL.replace('"80"', '"0"'), "width"),
         (BALL.replace('"80"', '"-4"'), "width"),
