@@ -48,8 +48,8 @@ class Drill:
     """``links`` derivations of ``rounds`` rounds each, from a ``seed`` (32 bytes) that nobody could know."""
 
     seed: bytes
-    links: int = 32
-    rounds: int = 2_000
+    links: int = 64
+    rounds: int = 20_000
 
     def __post_init__(self) -> None:
         fits = 1 <= self.links <= MAX_LINKS and 1 <= self.rounds <= MAX_ROUNDS

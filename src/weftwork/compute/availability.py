@@ -62,7 +62,7 @@ class AvailabilityChecker(Judge):
         place: str,
         panel: str,
         mean_gap: float = MEAN_GAP,
-        drill: tuple[int, int] = (32, 2_000),
+        drill: tuple[int, int] = (64, 20_000),
         trial: Trial | None = None,
         limit: float = 10.0,
         rng: Random | None = None,

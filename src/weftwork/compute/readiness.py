@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from weftwork.closing import plan as rules
 from weftwork.errors import EpochNotFound
 from weftwork.records import NO_ADDRESS
-from weftwork.spec.availability import BPS, Standing, weigh
+from weftwork.spec.availability import BPS, Standing, penalty, weigh
+from weftwork.spec.fixed import from_ratio, mul_down
 from weftwork.units import U16
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def weigh_ready(seats: Sequence[ReadySeat], tallies: Mapping[str, Tally]) -> dic
     """u16 weights by uid, the best 65,535, after RNP-015; none for who was not asked, or never ready.
 
     ``tallies`` are by wallet. The averages of the formula are over the nodes that stood ready at all, so who
-    is down moves nobody else's weight.
+    is down moves nobody else's weight. Where all of them are too small for it (every logarithm is 0), idle
+    time and penalty alone count, so that who was there is paid.
     """
     owned = Counter(seat.operator or seat.wallet.lower() for seat in seats)
     there = [seat for seat in seats if (held := tallies.get(seat.wallet)) and held.idle]
@@ -96,6 +98,8 @@ def weigh_ready(seats: Sequence[ReadySeat], tallies: Mapping[str, Tally]) -> dic
         for seat in there
     ]
     raw = weigh(standings)
+    if not any(raw):
+        raw = [mul_down(from_ratio(one.idle, BPS), penalty(one.wallets)) for one in standings]
     top = max(raw, default=0)
     if not top:
         return {}

@@ -61,8 +61,9 @@ def test_nobody_there_weighs_nothing_and_nothing_divides_by_zero() -> None:
     assert weigh_ready([], {}) == {}
     assert weigh_ready([seat(1)], {"wallet1": there(asked=3)}) == {}
     lone = weigh_ready([seat(1, memory=0, age=0)], {"wallet1": there(1)})
-    assert lone == {}  # every logarithm is zero, the guarded average is two
-    assert weigh_ready([seat(1, memory=8, age=1)], {"wallet1": there(1)}) == {1: U16}
+    assert lone == {1: U16}
+    tiny = [seat(1, memory=0, age=0), seat(2, memory=0, age=0)]
+    assert weigh_ready(tiny, {"wallet1": there(1, 1), "wallet2": there(1, asked=2)}) == {1: U16, 2: U16 // 2}
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500), st.integers(0, 80), st.integers(0, 900))))

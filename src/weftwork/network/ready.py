@@ -1,0 +1,195 @@
+"""The roles of the availability subnet wired to the ledger: nodes that stand ready, and who watches them.
+
+    await stand_ready(site, app)            a node that serves already answers drills too, and is found
+    role = WatcherRole(site, stake=…)       await role.start(); role.run()      drills, weighs, reports
+
+The subnet is the one whose validators stand behind the compute layer's ``availability_panel``. Its nodes are
+those of its neurons whose card is a provider's; who holds a node's identity is its operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from weftwork.closing.ballot import Ballot
+from weftwork.closing.exchange import Peer
+from weftwork.compute.attendance import AttendanceDesk
+from weftwork.compute.availability import AvailabilityChecker
+from weftwork.compute.readiness import ReadySeat
+from weftwork.errors import NetworkNotFound, NotFound
+from weftwork.ledger.deployment_compute import find_compute
+from weftwork.models.registration import Registration
+from weftwork.network.discovery import Neuron, read_neurons
+from weftwork.network.enrol import Place, enrol_neuron, find_agent
+from weftwork.network.role import Site, binding
+from weftwork.units import WAD
+
+if TYPE_CHECKING:
+    from weftwork.wire.server import App
+
+_DAY = 86_400
+
+
+class Watch:
+    """What the roles of the availability subnet stand on: contracts, the subnet, who is there."""
+
+    def __init__(self, site: Site) -> None:
+        """Blocks; raises NetworkNotFound where the network has no such subnet."""
+        self.site = site
+        self.parts = find_compute(site.ledger, site.contracts)
+        self.subnet = int(self.parts.at(site.ledger, "availability_panel").call("subnet"))
+        if not self.subnet:
+            raise NetworkNotFound(
+                "this network has no availability subnet",
+                value=self.parts.availability_panel,
+                hint="its founder adds it: weft up",
+            )
+
+    def read_neurons(self) -> list[Neuron]:
+        """The neurons of the subnet; blocks."""
+        return read_neurons(self.site.ledger, self.site.contracts, self.subnet)
+
+    def read_seats(self) -> list[ReadySeat]:
+        """The nodes of the subnet. Nothing proves their memory, so all count as having 1 GiB; blocks."""
+        ledger, contracts = self.site.ledger, self.site.contracts
+        identity, subnets = contracts.at(ledger, "identity"), contracts.at(ledger, "subnets")
+        now, out = int(ledger.block()["timestamp"]), []
+        for one in self.read_neurons():
+            if one.card is None or one.card.role != "provider":
+                continue
+            came = int(subnets.call("neuron", self.subnet, one.uid).registered_at)
+            days = (now - int(ledger.block(came)["timestamp"])) // _DAY
+            owner = str(identity.call("ownerOf", one.agent))
+            out.append(ReadySeat(one.uid, one.wallet, one.card.endpoint, owner, age=1 + days))
+        return out
+
+    async def seats(self) -> Sequence[ReadySeat]:
+        """As :meth:`read_seats`."""
+        return await asyncio.to_thread(self.read_seats)
+
+    async def watchers(self) -> Sequence[str]:
+        """The wallets of the subnet's validators."""
+        found = await asyncio.to_thread(self.read_neurons)
+        return [one.wallet for one in found if one.seated or _judges(one)]
+
+    async def peers(self) -> Sequence[Peer]:
+        """The other validators, and where they serve."""
+        found = await asyncio.to_thread(self.read_neurons)
+        own = self.site.account.address
+        return [
+            Peer(one.wallet, one.card.endpoint)
+            for one in found
+            if one.card is not None and _judges(one) and one.wallet != own
+        ]
+
+
+def _judges(one: Neuron) -> bool:
+    return one.card is not None and one.card.role == "validator" and one.stake > 0
+
+
+async def stand_ready(
+    site: Site, app: App, *, is_busy: Callable[[], bool] = lambda: False
+) -> tuple[AttendanceDesk, Place]:
+    """Answer drills under ``app``, which a provider's card names already, as a neuron of the subnet.
+
+    Raises NotFound for an account without an agent, LedgerError where it cannot pay for its place.
+    """
+    watch = await asyncio.to_thread(Watch, site)
+    domain = site.contracts.domains.of("score")
+    desk = AttendanceDesk(site.account, domain, watch.watchers, now=site.now, is_busy=is_busy)
+    desk.mount(app)
+    return desk, await asyncio.to_thread(_enrol_beside, site, watch.subnet)
+
+
+def _enrol_beside(site: Site, subnet: int) -> Place:
+    """A place on ``subnet`` for the agent that is there, under the card that it has."""
+    agent = find_agent(site.ledger, site.contracts, site.account.address)
+    if agent is None:
+        raise NotFound("this account has no agent yet", value=site.account.address)
+    uri = str(site.contracts.at(site.ledger, "identity").call("tokenURI", agent))
+    return enrol_neuron(site.ledger, site.contracts, site.account, subnet, uri)
+
+
+class WatcherRole:
+    """A validator of the availability subnet with ``stake`` wad behind it."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        stake: int = 1_000 * WAD,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        endpoint: str | None = None,
+        name: str = "watcher",
+        **options: Any,
+    ) -> None:
+        """``options`` are the checker's own: ``mean_gap``, ``drill``, ``limit`` and so on."""
+        self.site = site
+        self.checker: AvailabilityChecker
+        self.place: Place | None = None
+        self._stake, self._bind, self._endpoint = stake, (host, port), endpoint
+        self._options = {"name": name, **options}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> Place:
+        """Serve peers, stake, take a seat; it counts from the next epoch on."""
+        site = self.site
+        watch = await asyncio.to_thread(Watch, site)
+        ballot = Ballot(site.ledger, site.contracts, site.account, watch.subnet, -1, site.store)
+        self.checker = AvailabilityChecker(
+            site.account,
+            ballot,
+            site.store,
+            site.contracts.domains,
+            roster=watch.seats,
+            peers=watch.peers,
+            place=watch.parts.credits,
+            panel=watch.parts.availability_panel,
+            local=site.local,
+            now=site.now,
+            rng=site.rng,
+            **self._options,
+        )
+        with binding(*self._bind):
+            running = await self.checker.start(*self._bind)
+        card = Registration("validator", self._endpoint or running.url, "weft watcher", watch.subnet)
+        self.place = await asyncio.to_thread(
+            lambda: enrol_neuron(
+                site.ledger,
+                site.contracts,
+                site.account,
+                watch.subnet,
+                card.to_uri(),
+                stake=self._stake,
+                validate=True,
+            )
+        )
+        assert self.place.uid is not None
+        ballot.uid = self.place.uid
+        return self.place
+
+    def run(self, **options: Any) -> None:
+        """Drill and follow the chain's phases from now on, beside whatever else runs here."""
+        self._task = asyncio.get_running_loop().create_task(self.checker.run(**options))
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        assert self.checker.running is not None
+        return self.checker.running.url
+
+    async def stop(self) -> None:
+        """Stop drilling, stop serving."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if hasattr(self, "checker"):
+            await self.checker.stop()
+
+
+__all__ = ["Watch", "WatcherRole", "stand_ready"]

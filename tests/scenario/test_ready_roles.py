@@ -1,0 +1,61 @@
+"""Nodes and watchers find each other on the ledger alone, and the watchers close their epoch."""
+
+from __future__ import annotations
+
+import pytest
+
+from weftwork.compute.availability import DOWN, READY
+from weftwork.errors import NotFound
+from weftwork.models.registration import Registration
+from weftwork.network.devnet import Devnet
+from weftwork.network.enrol import enrol_agent
+from weftwork.network.ready import WatcherRole, stand_ready
+from weftwork.units import WAD
+from weftwork.wire.server import App, serve
+
+
+async def add_node(net: Devnet, name: str):
+    """A provider that serves nothing but drills."""
+    site, app = net.site(name, 300 * WAD), App(name)
+    running = await serve(app)
+    card = Registration("provider", running.url, name)
+    enrol_agent(net.ledger, net.contracts, site.account, card.to_uri())
+    desk, place = await stand_ready(site, app)
+    return site, running, desk, place
+
+
+async def test_watcher_finds_nodes_drills_them_and_closes_its_epoch():
+    async with Devnet(tempo=120, commit_blocks=80) as net:
+        ann, serving, desk, place = await add_node(net, "ann")
+        bob, gone, _, _ = await add_node(net, "bob")
+        await gone.stop()
+        watcher = WatcherRole(net.site("watcher", 1_500 * WAD), stake=100 * WAD, drill=(4, 20), limit=2.0)
+        await watcher.start()
+        checker = watcher.checker
+        try:
+            net.subnet = checker.ballot.subnet
+            net.end_epoch(net.epoch)
+            epoch = net.epoch
+            await checker.list_seats()
+            seats = list(checker._seats.values())
+            assert {seat.wallet for seat in seats} == {ann.account.address, bob.account.address}
+            assert {seat.operator for seat in seats} == {ann.account.address, bob.account.address}
+            found = {one.wallet: one.state for one in await checker.drill(seats)}
+            assert found == {ann.account.address: READY, bob.account.address: DOWN}
+            assert desk.answered == 1
+            await checker.commit()
+            net.open_reveals(epoch)
+            await checker.reveal()
+            net.end_epoch(epoch)
+            assert await checker.close() == [epoch]
+            assert set(checker.book.incentives(epoch)) == {ann.account.address}
+            assert place.uid is not None
+        finally:
+            await watcher.stop()
+            await serving.stop()
+
+
+async def test_account_without_an_agent_cannot_stand_ready():
+    async with Devnet(tempo=120, commit_blocks=80) as net:
+        with pytest.raises(NotFound, match="no agent"):
+            await stand_ready(net.site("nobody", 0), App("nobody"))
