@@ -1,4 +1,4 @@
-"""``weft compute``: rent machines."""
+"""``weft compute``: rent machines, have scenes rendered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from weftwork.cli import deployment as rental
 from weftwork.cli import lease
+from weftwork.cli import render as rendering
 from weftwork.cli.screen import paint, print_json, print_next, print_table, reporting, say
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="compute",
-    help="Rent machines: check, quote, deploy, look after and close.",
+    help="Rent machines and have scenes rendered.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -25,7 +26,7 @@ app = typer.Typer(
 
 @app.callback()
 def compute() -> None:
-    """Rent machines: check, quote, deploy, look after and close."""
+    """Rent machines and have scenes rendered."""
 
 
 @app.command()
@@ -69,6 +70,9 @@ app.command(name="lease")(lease.lease)
 app.command()(lease.logs)
 app.command()(lease.deposit)
 app.command()(lease.close)
+app.command()(rendering.render)
+app.command()(rendering.approve)
+app.command()(rendering.reject)
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def miner(
 @app.command()
 def validator(
     ledger: Ledger = None,
-    rule: Annotated[str, typer.Option(help="How answers are judged: intent or chat.")] = "intent",
+    rule: Annotated[str, typer.Option(help="What is judged: intent or chat; render: scenes.")] = "intent",
     stake: Annotated[str, typer.Option(help="WEFT to stake.")] = "1000",
     rate: Annotated[float, typer.Option(help="Test questions a second, on average.")] = 0.2,
     gateways: Annotated[int, typer.Option(min=1, help="Gateways to ask through at least.")] = 2,
@@ -116,7 +116,7 @@ def validator(
 def provider(
     ledger: Ledger = None,
     executor: Annotated[
-        str, typer.Option(help="What runs leases: process, podman, kubernetes or ray.")
+        str, typer.Option(help="What runs leases: process, podman, kubernetes or ray; render: scenes.")
     ] = "process",
     executor_option: Annotated[
         list[str] | None,

@@ -293,6 +293,9 @@ class LocalNetwork:
         self.facts |= {"gateway": role.url, "api_key": held, "admin_key": admin}
 
     async def _add_provider(self, name: str) -> None:
+        if self.plan.executor == "render":
+            await self._add_node(name)
+            return
         from weftwork.compute.provider import Setting, open_pricing
         from weftwork.compute.provider.pricing import STANDARD
         from weftwork.errors import ExtraMissing, Unavailable
@@ -339,7 +342,42 @@ class LocalNetwork:
             options[name] = value
         return options
 
+    async def _add_node(self, name: str) -> None:
+        from weftwork.compute.render.worker import find_mitsuba
+        from weftwork.network.render import NODE_COINS, NodeRole
+
+        find_mitsuba()
+        role = NodeRole(
+            await self._site(name, coins=NODE_COINS),
+            self.home.path / "renders" / name,
+            name=name,
+            **self._place(name, own=self.plan.is_alone("provider")),
+        )
+        self.roles.append(role)
+        place = await role.start()
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB")
+
+    async def _add_checker(self, name: str) -> None:
+        from weftwork.network.render import CheckerRole
+
+        role = CheckerRole(
+            await self._site(name, coins=self.plan.stake + 1_000 * WAD),
+            self.home.path / "renders" / name,
+            stake=self.plan.stake,
+            name=name,
+            **self._place(name, own=self.plan.is_alone("validator")),
+        )
+        self.roles.append(role)
+        place = await role.start()
+        role.run()
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}  checks renders, uid {place.uid}")
+
     async def _add_validator(self, name: str) -> None:
+        if self.plan.rule == "render":
+            await self._add_checker(name)
+            return
         from weftwork.models.subnet import open_subnet_rule
         from weftwork.network.judge import ValidatorRole
         from weftwork.network.role import GatewayRole
@@ -379,9 +417,8 @@ class LocalNetwork:
             return
         self._stopped = True
         kinds = [type(role).__name__ for role in self.roles]
-        for kind in sorted(
-            set(kinds), key=["ValidatorRole", "GatewayRole", "MinerRole", "ProviderRole"].index
-        ):
+        order = ["CheckerRole", "ValidatorRole", "GatewayRole", "MinerRole", "ProviderRole", "NodeRole"]
+        for kind in sorted(set(kinds), key=order.index):
             ending = [role.stop() for role in self.roles if type(role).__name__ == kind]
             await asyncio.gather(*ending, return_exceptions=True)
         await asyncio.gather(*(engine.close() for engine in self.engines), return_exceptions=True)
