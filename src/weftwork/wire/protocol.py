@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BURST = 65_536  # bytes of a stream that are written without waiting for more
 _ONCE = frozenset(("host", "content-length", "transfer-encoding", "origin", "authorization"))
 
 
@@ -49,6 +50,9 @@ class Connection(asyncio.Protocol):
         self.pieces: list[bytes] = []
         self.body_bytes = 0
         self.remote = ""
+        self.held: list[bytes] = []  # of a stream: what was given and not yet written
+        self.stream_head = b""
+        self.chunked = True
 
     # The transport's calls
 
@@ -315,23 +319,29 @@ class Connection(asyncio.Protocol):
         self.transport.write(self.head(request, response, size) + body)
 
     async def write_stream(self, request: HttpRequest, response: EventStream) -> None:
-        """Writes the head with the first piece; chunked, or to the connection's end for HTTP/1.0."""
+        """Writes the head with the first piece; chunked, or to the connection's end for HTTP/1.0. What a
+        source gives before it waits goes out together."""
         events = response.events
-        chunked = request.version != "1.0"
-        request.keep_alive = request.keep_alive and chunked
-        begun, count = False, 0
+        self.chunked = request.version != "1.0"
+        request.keep_alive = request.keep_alive and self.chunked
+        begun, count, size = False, 0, 0
         try:
             try:
                 async for piece in events:
                     raw = piece if isinstance(piece, bytes) else format_event(piece)
                     if not raw:
                         continue
-                    framed = b"%x\r\n%b\r\n" % (len(raw), raw) if chunked else raw
                     if not begun:
                         begun = True
-                        framed = self._stream_head(request, response) + framed
-                    self.transport.write(framed)
+                        self.stream_head = self._stream_head(request, response)
+                    if not self.held:
+                        self.loop.call_soon(self.push)
+                    self.held.append(raw)
                     count += 1
+                    size += len(raw)
+                    if size >= _BURST:
+                        size = 0
+                        self.push()
                     if self.drained is not None:
                         await self.drained
                     elif count % 64 == 0 or self.transport.is_closing():
@@ -341,17 +351,26 @@ class Connection(asyncio.Protocol):
                 if not begun:
                     self.write(request, refusal)
                     return
-                raw = format_event(refusal.body)
-                self.transport.write(b"%x\r\n%b\r\n" % (len(raw), raw) if chunked else raw)
+                self.held.append(format_event(refusal.body))
         finally:
             close = getattr(events, "aclose", None)
             if close is not None:
                 with suppress(Exception):
                     await close()
         if not begun:
-            self.transport.write(self._stream_head(request, response))
-        if chunked:
-            self.transport.write(b"0\r\n\r\n")
+            self.stream_head = self._stream_head(request, response)
+        self.push(b"0\r\n\r\n" if self.chunked else b"")
+
+    def push(self, end: bytes = b"") -> None:
+        """Writes what a stream gave since it last waited, as one chunk."""
+        raw = b"".join(self.held)
+        self.held.clear()
+        head, self.stream_head = self.stream_head, b""
+        if raw and self.chunked:
+            raw = b"%x\r\n%b\r\n" % (len(raw), raw)
+        raw = head + raw + end
+        if raw and not self.transport.is_closing():
+            self.transport.write(raw)
 
     def _stream_head(self, request: HttpRequest, response: EventStream) -> bytes:
         more = "cache-control: no-cache\r\n"

@@ -48,6 +48,26 @@ class Parser:
             piece = piece[1:]
         if not piece:
             return
+        if not self._begun and not piece.startswith(b"\xef"):
+            self._begun = True
+        if self._begun and not self._data and not self._name and not self._after_cr and b"\r" not in piece:
+            whole, gap, piece = (self._rest + piece).rpartition(b"\n\n")
+            self._rest = b""
+            if gap and len(whole) <= self._max:
+                for block in whole.split(b"\n\n"):
+                    if block.startswith(b"data: ") and b"\n" not in block:  # as nearly all are
+                        self._size = 0
+                        yield Event(block[6:].decode("utf-8", "replace"), "message", self._id)
+                    else:
+                        yield from self._feed(block + gap)
+            else:
+                piece = whole + gap + piece
+            if not piece:
+                return
+        yield from self._feed(piece)
+
+    def _feed(self, piece: bytes) -> Iterator[Event]:
+        """The same by lines, whatever they hold."""
         self._after_cr = piece.endswith(b"\r")
         if b"\r" in piece:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

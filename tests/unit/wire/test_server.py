@@ -390,10 +390,7 @@ async def test_events_are_streamed_in_chunks_with_the_handlers_headers() -> None
         old = await talk(running, b"GET /count/2 HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
         empty = await talk(running, get("/count/0"))
     assert b"x-weft-thread: 0xabc\r\n" in answer
-    assert answer.endswith(
-        b'd\r\ndata: {"n":0}\n\n\r\n'.replace(b"d\r\n", b"%x\r\n" % 15)
-        + b'f\r\ndata: {"n":1}\n\n\r\n0\r\n\r\n'
-    )
+    assert answer.endswith(b'\r\n1e\r\ndata: {"n":0}\n\ndata: {"n":1}\n\n\r\n0\r\n\r\n')
     assert old.endswith(b'\r\n\r\ndata: {"n":0}\n\ndata: {"n":1}\n\n')
     assert empty.endswith(b"\r\n\r\n0\r\n\r\n")
 
@@ -476,3 +473,29 @@ async def test_metrics_count_requests_by_route_and_status() -> None:
     assert line % ("-", 404, 1) in text
     assert 'weft_receipts_total{engine="echo",role="miner"} 2.0' in text
     assert 'weft_waiting{role="miner"} 3.0' in text
+
+
+async def test_event_is_sent_before_its_source_waits_for_the_next() -> None:
+    gate = asyncio.Event()
+
+    async def count() -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        yield b"data: 2\n\n"
+        await gate.wait()
+        yield b"data: 3\n\n"
+
+    app = App("test")
+
+    @app.get("/count")
+    async def show(request: HttpRequest) -> EventStream:
+        return EventStream(count())
+
+    async with await serve(app) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(get("/count"))
+        first = await reader.readuntil(b"data: 2\n\n")
+        gate.set()
+        rest = await reader.readuntil(b"0\r\n\r\n")
+        writer.close()
+    assert first.endswith(b"\r\n\r\n12\r\ndata: 1\n\ndata: 2\n\n")
+    assert rest == b"\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"

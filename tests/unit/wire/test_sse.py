@@ -11,6 +11,8 @@ from weftwork.wire.sse import Event, Parser, format_event
 
 LINE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)
 
+LINES = [b"data: a", b"data:b", b"\n", b"\n\n", b"\r", b"id: 7", b": c", b"event: x", b"\xef"]
+
 
 @given(
     events=st.lists(st.tuples(st.lists(LINE, min_size=1, max_size=3), st.sampled_from([None, "receipt"]))),
@@ -42,6 +44,22 @@ def test_any_bytes_are_read_without_an_error(pieces: list[bytes]) -> None:
 def test_comments_ids_and_unknown_fields_are_taken_as_the_standard_says() -> None:
     data = b"\xef\xbb\xbf: ping\n\nid: 7\nretry: 10\ndata\ndata:  two\nevent: x\n\ndata: three\n\ndata: cut"
     assert list(Parser().feed(data)) == [Event("\n two", "x", "7"), Event("three", "message", "7")]
+
+
+@given(
+    data=st.lists(st.sampled_from(LINES)),
+    cuts=st.lists(st.integers(1, 30), min_size=1),
+)
+def test_events_do_not_depend_on_how_the_stream_was_cut(data: list[bytes], cuts: list[int]) -> None:
+    whole = b"".join(data)
+    bytewise, parser, place, turn = Parser(), Parser(), 0, 0
+    one = [event for n in range(len(whole)) for event in bytewise.feed(whole[n : n + 1])]
+    other: list[Event] = []
+    while place < len(whole):
+        size = cuts[turn % len(cuts)]
+        other += parser.feed(whole[place : place + size])
+        place, turn = place + size, turn + 1
+    assert one == other
 
 
 @pytest.mark.parametrize("data", [b"data: " + b"x" * 2000, b"data: y\n" * 300])

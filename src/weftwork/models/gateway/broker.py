@@ -30,7 +30,7 @@ from weftwork.wire.sse import Event, Parser
 __all__ = ["Broker", "Part", "Patience"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """A piece of a streamed answer: words, or a proven partial or final receipt with what came beside it."""
 

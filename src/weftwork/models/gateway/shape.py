@@ -6,6 +6,8 @@ import base64
 import struct
 from typing import Any
 
+from pydantic_core import to_json
+
 from weftwork.errors import BadInput, BadParameter, LimitExceeded, NotFound, Refused, Unpaid, WeftError
 from weftwork.models.gateway.openai import Call, dump
 
@@ -131,7 +133,7 @@ def embeddings(call: Call, answer: dict[str, Any]) -> dict[str, Any]:
 class Chunks:
     """The chunks of one streamed answer: first, pieces, last, usage, each as the bytes of one event."""
 
-    __slots__ = ("_call", "_close", "_open")
+    __slots__ = ("_after", "_before", "_call", "_close", "_open")
 
     def __init__(self, call: Call, thread: str, created: int) -> None:
         head = {
@@ -143,6 +145,9 @@ class Chunks:
         self._call = call
         self._open = "data: " + dump(head)[:-1]
         self._close = ',"usage":null}\n\n' if call.include_usage else "}\n\n"
+        words, end = ('"delta":{"content":', "}") if call.kind == "chat" else ('"text":', "")
+        self._before = f'{self._open},"choices":[{{"index":0,{words}'.encode()
+        self._after = f'{end},"logprobs":null,"finish_reason":null}}]{self._close}'.encode()
 
     def first(self) -> bytes:
         """The chunk that names the role; empty for plain completions."""
@@ -153,12 +158,7 @@ class Chunks:
 
     def piece(self, text: str) -> bytes:
         """A chunk of words."""
-        held = dump(text)
-        if self._call.kind == "chat":
-            choice = f'{{"index":0,"delta":{{"content":{held}}},"logprobs":null,"finish_reason":null}}'
-        else:
-            choice = f'{{"index":0,"text":{held},"logprobs":null,"finish_reason":null}}'
-        return f'{self._open},"choices":[{choice}]{self._close}'.encode(errors="replace")
+        return b"%b%b%b" % (self._before, to_json(text), self._after)
 
     def last(self, finish: Any, extra: dict[str, Any] | None = None) -> bytes:
         """The chunk with the finish reason; ``extra`` (the thread's records) stands beside the choices."""
