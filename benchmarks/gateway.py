@@ -1,15 +1,19 @@
 """Our gateway beside the LiteLLM proxy, the Portkey gateway and nginx: one worker each, in one run.
 
-    python benchmarks/gateway.py                      # everything; installs the peers on the first run
+    python benchmarks/gateway.py                      # everything, in 7 minutes; installs the peers once
     python benchmarks/gateway.py --only ours,nginx --seconds 2 --repeat 1 --dry
 
-Measured: requests a second, and CPU time a request of the gateway process alone (utime and stime in
-/proc/PID/stat, all threads and children), at 1 and 32 connections, streaming and not. Ours authenticates,
-routes, checks a signed receipt and signs vouchers for each call, towards a signing miner in a process of
-its own; the peers pass the same answer on from a bare mock. The gateway has one core, load and upstream the
-other. Our gateway's records are on disk; the miner, which answers only when its books are synced, keeps
-them in memory where there is /dev/shm, since the mock has no disk to wait for either. Runs are interleaved
-and repeated; medians are printed and written to ``benchmarks/results/gateway.json``.
+Measured by wrk: requests a second, and CPU time a request of the gateway process alone (utime and stime in
+/proc/PID/stat, all threads and children), at 1, 8, 32 and 128 connections, streaming and not. Ours
+authenticates, routes, checks a signed receipt and signs vouchers for each call, towards a signing miner in a
+process of its own; the peers pass the same answer on from a bare mock. The gateway has one core, load and
+upstream the other. It runs as ``weft up`` runs it: an answer leaves when its receipt is on disk. ``late`` is
+the same gateway where records follow within a tenth of a second. The miner, which answers only when its books
+are synced, keeps them in memory where there is /dev/shm, since the mock has no disk to wait for either.
+
+While a peer warms up each of its answers is read: status 200, all words, of a stream its end. While it is
+measured wrk counts each status, and the answers must have the size that they had. Runs are interleaved and
+repeated; medians are printed and written to ``benchmarks/results/gateway.json``.
 
 Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
 """
@@ -38,8 +42,13 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "gateway.json"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "weftwork" / "peers"
 LITELLM, PORTKEY = "litellm[proxy]==1.106.2", "@portkey-ai/gateway@1.15.2"
-CELLS = [(32, False), (1, False), (32, True), (1, True)]
-GOALS = {"litellm": 40.0, "portkey": 3.0, "nginx_cpu": 15.0}
+CELLS = [(32, False), (1, False), (8, False), (128, False), (32, True), (1, True)]
+WORDS = 20
+GOALS = [
+    ("throughput_over_litellm", ">=", 40.0),
+    ("throughput_over_portkey", ">=", 3.0),
+    ("cpu_over_nginx", "<=", 15.0),
+]
 KEY = "wk-benchmark-benchmark-benchmark"
 ASK = {
     "model": "echo",
@@ -60,14 +69,25 @@ globalThis.fetch = async (...given) => {
 """
 LUA = """
 wrk.method = "POST"
-wrk.body = [==[%s]==]
-%s
+wrk.body = [==[%(body)s]==]
+%(headers)s
+local thread
+function setup(one) thread = one end
+bad = 0
+%(check)s
 done = function(summary, latency, requests)
   local e = summary.errors
   local failed = e.connect + e.read + e.write + e.status + e.timeout
-  local form = '\\nRESULT {"requests":%%d,"us":%%d,"errors":%%d,"p50":%%d,"p99":%%d}\\n'
+  local form = '\\nRESULT {"requests":%%d,"us":%%d,"bytes":%%d,"errors":%%d,"bad":%%d,"p50":%%d,"p99":%%d}\\n'
   local p50, p99 = latency:percentile(50), latency:percentile(99)
-  io.write(string.format(form, summary.requests, summary.duration, failed, p50, p99))
+  local bad = thread:get("bad")
+  io.write(string.format(form, summary.requests, summary.duration, summary.bytes, failed, bad, p50, p99))
+end
+"""
+CHECK = """
+function response(status, headers, body)
+  local _, words = string.gsub(body, "transfer", "")
+  if status ~= 200 or words ~= %d or not string.find(body, "%s", 1, true) then bad = bad + 1 end
 end
 """
 
@@ -84,6 +104,8 @@ class Peer:
     process: subprocess.Popen[bytes] | None = None
     stream_path: str = "/v1/chat/completions"
     streamer: Peer | None = None
+    cells: tuple[tuple[int, bool], ...] = tuple(CELLS)
+    sizes: dict[bool, float] = field(default_factory=dict)
     samples: dict[tuple[int, bool], list[dict[str, float]]] = field(default_factory=dict)
 
 
@@ -245,52 +267,76 @@ def start_nginx(core: str, upstream: int, folder: Path) -> Peer:
     return Peer("nginx", port, {}, process, stream_path="/stream/v1/chat/completions")
 
 
-def start_ours(core: str, rest: str, folder: Path, books: str) -> tuple[Peer, subprocess.Popen[bytes], int]:
-    miner_port, port = free_port(), free_port()
-    side = str(HERE / "gateway_side.py")
-    miner = start(rest, sys.executable, side, "miner", str(miner_port), books)
-    wait_port(miner_port, miner)
-    url = f"http://127.0.0.1:{miner_port}"
-    process = start(core, sys.executable, side, "gateway", str(port), str(folder), url)
-    return Peer("ours", port, {"authorization": f"Bearer {KEY}"}, process), miner, miner_port
+def start_miner(rest: str, folder: str) -> tuple[subprocess.Popen[bytes], int]:
+    port = free_port()
+    miner = start(rest, sys.executable, str(HERE / "gateway_side.py"), "miner", str(port), folder)
+    wait_port(port, miner)
+    return miner, port
+
+
+def start_ours(core: str, miner: int, folder: Path, name: str) -> Peer:
+    """Our gateway with a key of its own, its store on disk."""
+    port, place = free_port(), folder / name
+    place.mkdir()
+    side = [
+        str(HERE / "gateway_side.py"),
+        "gateway",
+        str(port),
+        str(place),
+        f"http://127.0.0.1:{miner}",
+        name,
+    ]
+    process = start(core, sys.executable, *side)
+    peer = Peer(name, port, {"authorization": f"Bearer {KEY}"}, process)
+    if name == "late":
+        peer.cells = ((32, False), (32, True))
+    return peer
 
 
 # Load
 
 
 def run_wrk(
-    core: str, peer: Peer, connections: int, stream: bool, seconds: float, folder: Path
+    core: str, peer: Peer, connections: int, stream: bool, seconds: float, folder: Path, check: bool = False
 ) -> dict[str, float]:
-    if stream and peer.streamer is not None:
-        peer = peer.streamer
-    assert peer.process is not None
+    """One load on one peer; with ``check`` each answer is read, which costs the load's core some time."""
+    one = peer.streamer if stream and peer.streamer is not None else peer
+    assert one.process is not None
     body = json.dumps({**ASK, "stream": True} if stream else ASK)
-    headers = {"content-type": "application/json", **peer.headers}
+    headers = {"content-type": "application/json", **one.headers}
     lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
-    script = folder / f"{peer.name}.lua"
-    script.write_text(LUA % (body, lines))
-    path = peer.stream_path if stream else "/v1/chat/completions"
+    whole = CHECK % (WORDS, "data: [DONE]" if stream else "chat.completion") if check else ""
+    script = folder / f"{one.name}.lua"
+    script.write_text(LUA % {"body": body, "headers": lines, "check": whole})
+    path = one.stream_path if stream else "/v1/chat/completions"
     wrk = find_tool("wrk")
     assert wrk is not None
     argv = ["taskset", "-c", core, wrk, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "30s"]
-    argv += ["-s", str(script), f"http://127.0.0.1:{peer.port}{path}"]
-    before = cpu_seconds(peer.process.pid)
+    argv += ["-s", str(script), f"http://127.0.0.1:{one.port}{path}"]
+    before = cpu_seconds(one.process.pid)
     out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    used = cpu_seconds(peer.process.pid) - before
+    used = cpu_seconds(one.process.pid) - before
     found = json.loads(next(line[7:] for line in out.splitlines() if line.startswith("RESULT ")))
-    if found["errors"]:
-        print(f"  {peer.name}: {found['errors']} of {found['requests']} failed", file=sys.stderr)
+    count = max(1, found["requests"])
+    size = found["bytes"] / count
+    if check:
+        if found["bad"] or found["errors"] or not found["requests"]:
+            raise SystemExit(f"{peer.name} answered wrongly: {found}")
+        peer.sizes[stream] = size
+    elif found["errors"] or (count > 20 * connections and abs(size / peer.sizes[stream] - 1) > 0.2):
+        print(f"  {peer.name}: {found}, {size:.0f} bytes an answer", file=sys.stderr)
+        found["errors"] = max(1, found["errors"])
     return {
         "rps": found["requests"] / (found["us"] / 1e6),
-        "cpu_us": used * 1e6 / max(1, found["requests"]),
+        "cpu_us": used * 1e6 / count,
         "p50_ms": found["p50"] / 1e3,
         "p99_ms": found["p99"] / 1e3,
         "errors": found["errors"],
     }
 
 
-def check_answer(peer: Peer) -> None:
-    """One call to each before anything is measured: it must answer with the canned words."""
+def wait_answer(peer: Peer) -> None:
+    """Returns once a peer gives the canned words."""
     url = f"http://127.0.0.1:{peer.port}/v1/chat/completions"
     headers = {"content-type": "application/json", **peer.headers}
     request = urllib.request.Request(url, json.dumps(ASK).encode(), headers)
@@ -321,7 +367,7 @@ def summarize(peers: list[Peer]) -> dict[str, Any]:
             ratios = {
                 f"throughput_over_{n}": ours["rps"] / row[n]["rps"]
                 for n in ("litellm", "portkey")
-                if n in row
+                if n in row and row[n]["rps"]
             }
             if "nginx" in row and row["nginx"]["cpu_us"]:
                 ratios["cpu_over_nginx"] = ours["cpu_us"] / row["nginx"]["cpu_us"]
@@ -343,76 +389,93 @@ def show(table: dict[str, Any]) -> None:
             print(f"  {ratio}: {value}")
 
 
+def judge(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The goals at 32 connections, whole answers and streams: found, wanted, and whether they are met."""
+    rows = []
+    for name in ("32 connections, whole", "32 connections, streaming"):
+        ratios = table[name].get("ratios", {})
+        for key, sign, goal in GOALS:
+            if key in ratios:
+                met = ratios[key] >= goal if sign == ">=" else ratios[key] <= goal
+                rows.append(
+                    {"cell": name, "goal": f"{key} {sign} {goal:g}", "found": ratios[key], "met": met}
+                )
+    return rows
+
+
+def measure(peers: list[Peer], rest: str, folder: Path, options: argparse.Namespace) -> None:
+    """Warms up and checks each peer, then loads them in turns, each second round the other way."""
+    for peer in peers:
+        for one in filter(None, (peer, peer.streamer)):
+            wait_port(one.port, one.process)  # type: ignore[arg-type]
+            wait_answer(one)
+        run_wrk(rest, peer, 32, False, options.warm, folder, check=True)
+        run_wrk(rest, peer, 32, True, options.warm, folder, check=True)
+    for turn in range(options.repeat + 1):
+        for cell in CELLS if turn < options.repeat else CELLS[:1]:
+            for peer in peers if turn % 2 == 0 else reversed(peers):
+                if cell in peer.cells:
+                    found = run_wrk(rest, peer, *cell, options.seconds, folder)
+                    peer.samples.setdefault(cell, []).append(found)
+
+
+def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="ours,nginx,portkey,litellm")
-    parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--warm", type=float, default=10)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", default="ours,late,nginx,portkey,litellm")
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--warm", type=float, default=4)
+    parser.add_argument("--repeat", type=int, default=2, help="rounds; of the first cell there is one more")
     parser.add_argument("--dry", action="store_true", help="write no results")
     options = parser.parse_args()
     names = options.only.split(",")
     install(names)
     load = round(os.getloadavg()[0], 1)
-    gateway_core, rest = cores()
-    side = str(HERE / "gateway_side.py")
+    core, rest = cores()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    processes: list[subprocess.Popen[bytes]] = []
     with (
         tempfile.TemporaryDirectory(prefix="weft-bench-") as held,
         tempfile.TemporaryDirectory(prefix="weft-bench-", dir=memory) as books,
     ):
         folder = Path(held)
-        processes: list[subprocess.Popen[bytes]] = []
         try:
             mock_port = free_port()
-            mock = start(rest, sys.executable, side, "mock", str(mock_port))
+            mock = start(rest, sys.executable, str(HERE / "gateway_side.py"), "mock", str(mock_port))
             processes.append(mock)
             wait_port(mock_port, mock)
+            miner, miner_port = start_miner(rest, books)
+            processes.append(miner)
             starts = {"litellm": start_litellm, "portkey": start_portkey, "nginx": start_nginx}
-            peers = [starts[n](gateway_core, mock_port, folder) for n in names if n != "ours"]
-            every = [one for peer in peers for one in (peer, peer.streamer) if one is not None]
-            processes += [peer.process for peer in every if peer.process is not None]
-            miner_port = 0
-            if "ours" in names:
-                ours, miner, miner_port = start_ours(gateway_core, rest, folder, books)
-                processes += [miner, ours.process]  # type: ignore[list-item]
-                peers.insert(0, ours)
-            for peer in peers:
-                for one in filter(None, (peer, peer.streamer)):
-                    wait_port(one.port, one.process)  # type: ignore[arg-type]
-                    check_answer(one)
-                run_wrk(rest, peer, 32, False, options.warm, folder)
-                run_wrk(rest, peer, 32, True, options.warm / 2, folder)
-            for turn in range(options.repeat):
-                for cell in CELLS:
-                    for peer in peers if turn % 2 == 0 else reversed(peers):
-                        found = run_wrk(rest, peer, *cell, options.seconds, folder)
-                        peer.samples.setdefault(cell, []).append(found)
+            peers = []
+            for name in names:
+                if name in starts:
+                    peers.append(starts[name](core, mock_port, folder))
+                else:
+                    peers.append(start_ours(core, miner_port, folder, name))
+                both = (peers[-1], peers[-1].streamer)
+                processes += [one.process for one in both if one is not None and one.process is not None]
+            measure(peers, rest, folder, options)
             table = summarize(peers)
             show(table)
-            if miner_port:
-                with urllib.request.urlopen(f"http://127.0.0.1:{miner_port}/totals", timeout=10) as reply:
-                    books = json.load(reply)
-                print(f"\nthe miner's books: {books}")
+            with urllib.request.urlopen(f"http://127.0.0.1:{miner_port}/totals", timeout=10) as reply:
+                print(f"\nthe miner's books: {json.load(reply)}")
         finally:
-            for process in processes:
-                process.send_signal(signal.SIGTERM)
-            for process in processes:
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-    whole = table["32 connections, whole"].get("ratios", {})
-    goals = {
-        "throughput_over_litellm": (whole.get("throughput_over_litellm"), ">=", GOALS["litellm"]),
-        "throughput_over_portkey": (whole.get("throughput_over_portkey"), ">=", GOALS["portkey"]),
-        "cpu_over_nginx": (whole.get("cpu_over_nginx"), "<=", GOALS["nginx_cpu"]),
-    }
+            stop(processes)
     print()
-    for name, (value, sign, goal) in goals.items():
-        if value is not None:
-            met = value >= goal if sign == ">=" else value <= goal
-            print(f"goal {name} {sign} {goal}: {value} {'met' if met else 'missed'}")
+    goals = judge(table)
+    for row in goals:
+        word = "met" if row["met"] else "missed"
+        print(f"goal at {row['cell']}: {row['goal']}: {row['found']} {word}")
     if not options.dry:
         facts = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
         facts |= {
@@ -422,7 +485,7 @@ def main() -> None:
             "litellm": LITELLM,
             "portkey": PORTKEY,
         }
-        RESULTS.write_text(json.dumps({"setting": facts, "goals": GOALS, "cells": table}, indent=2) + "\n")
+        RESULTS.write_text(json.dumps({"setting": facts, "goals": goals, "cells": table}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ gateway.
 
 python benchmarks/gateway_side.py mock PORT
 python benchmarks/gateway_side.py miner PORT FOLDER
-python benchmarks/gateway_side.py gateway PORT FOLDER MINER_URL
+python benchmarks/gateway_side.py gateway PORT FOLDER MINER_URL [late]
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ class Bank:
 def serve_miner(port: int, folder: str) -> None:
     """A miner whose echo engine gives the canned answer; it signs receipts and keeps its books on disk."""
     from weftwork.models.engine.echo import EchoEngine
+    from weftwork.models.job import Terms
     from weftwork.models.miner import Miner
 
     def make() -> object:
         store, account = Store(Path(folder) / "miner.db"), Account.create("miner")
         book = ChannelBook(account.address, DOMAINS.of("voucher"), store, Bank())
-        miner = Miner(account, EchoEngine("echo", lambda body: WORDS), DOMAINS, store, book, subnet=1)
+        engine, terms = EchoEngine("echo", lambda body: WORDS), Terms(concurrency=256)
+        miner = Miner(account, engine, DOMAINS, store, book, subnet=1, terms=terms)
 
         async def totals(request: object) -> object:
             return {**{k: str(v) for k, v in book.totals().items()}, "receipts": store.count("receipt")}
@@ -57,14 +59,17 @@ def serve_miner(port: int, folder: str) -> None:
     run(make, port=port)  # type: ignore[arg-type]
 
 
-def serve_gateway(port: int, folder: str, miner_url: str) -> None:
-    """Our gateway as it ships: keys, routing, hedging, receipts checked, vouchers signed, records on disk."""
-    from weftwork.models.gateway.app import Gateway, tune_process
+def serve_gateway(port: int, folder: str, miner_url: str, name: str = "ours") -> None:
+    """Our gateway as it ships: keys, routing, receipts checked, vouchers signed, no answer before its receipt
+    is on disk; ``late``: records follow within a tenth of a second."""
+    from weftwork.models.gateway.app import Gateway, Setting, tune_process
     from weftwork.models.gateway.directory import Seat
 
     def make() -> object:
-        store, account = Store(Path(folder) / "gateway.db", linger=0.1), Account.create("gateway")
-        gateway = Gateway(account, DOMAINS, store, local=True)
+        late = name == "late"
+        store = Store(Path(folder) / "gateway.db", linger=0.1 if late else 0.02)
+        account = Account.create(f"gateway {name}")
+        gateway = Gateway(account, DOMAINS, store, local=True, setting=Setting(durable=not late))
         gateway.keys.create("benchmark", None, KEY)
         wallet = Account.create("miner").address
         purse = ChannelPurse(account, wallet, DOMAINS.of("voucher"), store, deposit=DEPOSIT)
