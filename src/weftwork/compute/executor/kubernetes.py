@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import heapq
-import json
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from weftwork.compute.error import LeaseConflict, LeaseNotFound
+from weftwork.compute.executor.archive import LOG_BYTES, Archive
 from weftwork.compute.executor.cluster import (
     DEADLINE,
     LEASE,
@@ -31,7 +29,6 @@ from weftwork.compute.executor.cluster import (
 from weftwork.compute.executor.cluster_api import ClusterApi
 from weftwork.compute.executor.pods import order_pods, read_lines, read_services
 from weftwork.compute.executor.port import (
-    Address,
     Capacity,
     Limits,
     LogLine,
@@ -42,10 +39,7 @@ from weftwork.compute.executor.port import (
 from weftwork.compute.executor.reading import follow_logs
 from weftwork.compute.sdl.model import ManifestGroup, hash_manifest
 from weftwork.errors import WeftError
-from weftwork.sandbox.logfile import Line, LogWriter
-from weftwork.sandbox.supervisor import write_whole
 
-_LOG_BYTES = 8 * 1024 * 1024
 _OVERLAP_SECONDS = 2
 
 
@@ -63,7 +57,8 @@ class KubernetesExecutor:
         setting: ClusterSetting | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.folder, self.setting, self.clock = Path(folder), setting or ClusterSetting(), clock
+        self.setting, self.clock = setting or ClusterSetting(), clock
+        self.archive = Archive(folder)
         self._where = (kubeconfig, context)
         self._made: ClusterApi | None = None
 
@@ -74,7 +69,7 @@ class KubernetesExecutor:
     async def start(self, lease: str, group: ManifestGroup, limits: Limits | None = None) -> None:
         """See :class:`.port.Executor`; an image that is not to be had shows in the status, not here."""
         limits, name = limits or Limits(), key(lease)
-        if self._archived(lease).get("stopped"):
+        if self.archive.has(lease):
             raise LeaseConflict(f"the lease {lease} was stopped", value=lease)
         api = await self._api()
         there = await asyncio.to_thread(api.namespace, name)
@@ -95,9 +90,8 @@ class KubernetesExecutor:
 
     async def status(self, lease: str) -> Status:
         """See :class:`.port.Executor`; a lease that is out of time is stopped here."""
-        archived = self._archived(lease)
-        if archived.get("stopped"):
-            return _read_archive(lease, archived)
+        if self.archive.has(lease):
+            return self.archive.status(lease)
         api, name = await self._api(), key(lease)
         there = await asyncio.to_thread(api.namespace, name)
         if there is None:
@@ -105,25 +99,25 @@ class KubernetesExecutor:
         until = (there["metadata"].get("annotations") or {}).get(DEADLINE)
         if until is not None and float(until) <= self.clock():
             await self._end(lease, "out of time")
-            return _read_archive(lease, self._archived(lease))
+            return self.archive.status(lease)
         return Status(lease, await asyncio.to_thread(self._read, api, name))
 
     async def logs(
         self, lease: str, service: str | None = None, *, tail: int | None = None, follow: bool = False
     ) -> AsyncIterator[LogLine]:
         """See :class:`.port.Executor`."""
-        if self._archived(lease).get("stopped"):
-            async for line in follow_logs(self._replicas(lease, service), tail=tail):
+        if self.archive.has(lease):
+            async for line in follow_logs(self.archive.replicas(lease, service), tail=tail):
                 yield line
             return
         await self.status(lease)
         api, name = await self._api(), key(lease)
         pods = order_pods(await asyncio.to_thread(api.pods, name))
         mine = [pod for pod in pods if service in (None, pod[0])]
-        kept: list[LogLine] = [line async for line in follow_logs(self._replicas(lease, service))]
+        kept: list[LogLine] = [line async for line in follow_logs(self.archive.replicas(lease, service))]
         found = [kept]
         for of, replica, pod in mine:
-            text = await asyncio.to_thread(api.log, name, pod, tail, _LOG_BYTES)
+            text = await asyncio.to_thread(api.log, name, pod, tail, LOG_BYTES)
             found.append(read_lines(of, replica, text))
         merged = list(heapq.merge(*found, key=lambda line: line.time))
         last = {pod: lines[-1].time for (_, _, pod), lines in zip(mine, found[1:], strict=True) if lines}
@@ -161,18 +155,18 @@ class KubernetesExecutor:
 
     async def stop(self, lease: str) -> None:
         """See :class:`.port.Executor`."""
-        if not self._archived(lease).get("stopped"):
+        if not self.archive.has(lease):
             await self._end(lease, "")
 
     async def forget(self, lease: str) -> None:
         """See :class:`.port.Executor`."""
         with contextlib.suppress(LeaseNotFound):
             await self.stop(lease)
-        await asyncio.to_thread(shutil.rmtree, self.folder / key(lease), True)
+        await asyncio.to_thread(self.archive.forget, lease)
 
     async def leases(self) -> list[str]:
         """See :class:`.port.Executor`."""
-        found = {json.loads(place.read_text())["lease"] for place in self.folder.glob("lease-*/state.json")}
+        found = set(self.archive.leases())
         api = await self._api()
         for item in await asyncio.to_thread(api.namespaces):
             lease = (item["metadata"].get("annotations") or {}).get(LEASE)
@@ -216,24 +210,15 @@ class KubernetesExecutor:
             raise LeaseNotFound(f"nothing runs or ran here for the lease {lease[:80]}", value=lease[:80])
         found = await asyncio.to_thread(self._read, api, name)
         await self._keep_logs(lease)
-        services = []
-        for service in found:
-            state = service.state if service.state in ("failed", "exited") else "failed" if why else "exited"
-            ended = dataclasses.replace(service, state=state, ready=0, why=why or service.why, endpoints=())
-            services.append(dataclasses.asdict(ended))
+        self.archive.close(lease, found, why)
         await asyncio.to_thread(api.delete_namespace, name)
-        place = self.folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        write_whole(place / "state.json", {"lease": lease, "stopped": True, "services": services})
 
     async def _keep_logs(self, lease: str) -> None:
         """Copies what the pods wrote into the folder."""
         api, name = await self._api(), key(lease)
         for service, replica, pod in order_pods(await asyncio.to_thread(api.pods, name)):
-            text = await asyncio.to_thread(api.log, name, pod, None, _LOG_BYTES)
-            writer = LogWriter(self.folder / name / f"{service}-{replica}" / "log", _LOG_BYTES)
-            writer.write([Line(line.time, "o", line.text) for line in read_lines(service, replica, text)])
-            writer.close()
+            text = await asyncio.to_thread(api.log, name, pod, None, LOG_BYTES)
+            self.archive.keep(lease, service, replica, read_lines(service, replica, text))
 
     async def _follow(
         self, api: ClusterApi, name: str, pods: list[tuple[str, int, str]], last: dict[str, float]
@@ -276,26 +261,3 @@ class KubernetesExecutor:
             for answer in answers:
                 with contextlib.suppress(HTTPError, OSError):
                     answer.close()
-
-    def _archived(self, lease: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads((self.folder / key(lease) / "state.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return found
-
-    def _replicas(self, lease: str, service: str | None) -> list[tuple[str, int, Path]]:
-        out = []
-        for place in sorted((self.folder / key(lease)).glob("*-*/log")):
-            name, _, index = place.parent.name.rpartition("-")
-            if service in (None, name):
-                out.append((name, int(index), place))
-        return out
-
-
-def _read_archive(lease: str, kept: dict[str, Any]) -> Status:
-    services = []
-    for item in kept["services"]:
-        endpoints = tuple(Address(**address) for address in item.pop("endpoints"))
-        services.append(ServiceStatus(**item, endpoints=endpoints))
-    return Status(lease, tuple(services), stopped=True)
