@@ -1,7 +1,8 @@
 """What the ledger says of nodes and creators: feedback in the reputation registry, counted where it is real.
 
 An entry counts if its author and the agent it is about are the two sides of the job that it names, if that
-job ended as the entry says, and once. So nobody rates whom he has not worked with. All methods block.
+job ended as the entry says, and once. So nobody rates whom he has not worked with. Bad words go with a job
+that was refused, or with one that the author paid for: pixels may be missing after it. All methods block.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Repute:
             if args["tag1"] != TAG or not text.isdigit() or len(text) > 18 or (author, text) in seen:
                 continue
             outcome = read_outcome(int(args["value"]), int(args["valueDecimals"]))
-            if self._counts(int(text), {author, wallet}, outcome):
+            if self._counts(int(text), author, wallet, outcome):
                 seen.add((author, text))
                 out.append(outcome)
         return out
@@ -68,7 +69,7 @@ class Repute:
         """An agent's standing in millionths; of somebody without one, half of a newcomer's."""
         return weigh_outcomes(self.outcomes(agent)) if agent is not None else weigh_outcomes([]) // 2
 
-    def _counts(self, job: int, sides: set[str], outcome: Outcome) -> bool:
+    def _counts(self, job: int, author: str, wallet: str, outcome: Outcome) -> bool:
         found = self._jobs.get(job)
         if found is None:
             try:
@@ -77,8 +78,12 @@ class Repute:
                 return False
             if found.status in _OVER:
                 self._jobs[job] = found
-        ended = Status.COMPLETED if outcome == Outcome.GOOD else Status.REJECTED
-        return {found.client.lower(), found.node.lower()} == sides and found.status == ended
+        client, node = found.client.lower(), found.node.lower()
+        if (author, wallet) not in ((client, node), (node, client)):
+            return False
+        if outcome == Outcome.GOOD:
+            return found.status == Status.COMPLETED
+        return found.status == Status.REJECTED or (found.status == Status.COMPLETED and author == client)
 
 
 __all__ = ["PPM", "TAG", "Outcome", "Repute"]
