@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 
 import pytest
 from harness.square import Square
@@ -46,8 +47,7 @@ def test_who_stood_ready_is_paid_to_the_unit_and_who_was_down_or_cheated_is_not(
     assert weights[ann] > weights[bob] > 0
     assert square.run(ada.report()) == [square.paid]
     square.pass_credits(square.paid, grace=60)
-    while square.credits.call("next_epoch") <= square.paid:
-        square.credits.send(square.founder, "settle")
+    assert square.run(square.checkers["bea"].settle()) == list(range(square.paid + 1))
     pool = int(square.credits.call("pool_left", square.paid, 1))
     assert pool > 0
     order = sorted(weights)
@@ -73,6 +73,32 @@ def test_epoch_of_credits_that_runs_is_not_reported(square):
     assert "has not ended" in square.early.sentence
     with pytest.raises(EpochNotFound):
         square.checkers["ada"].book.calls(square.paid + 1)
+
+
+def test_checkers_leave_an_epoch_alone_that_lacks_its_report(square):
+    square.pass_credits(square.paid, grace=60)
+    assert square.run(square.checkers["cara"].settle()) == list(range(square.paid))
+    assert square.credits.call("next_epoch") == square.paid
+
+
+def test_checker_by_itself_drills_reports_and_settles(square):
+    ada = square.checkers["ada"]
+    square.pass_credits(square.paid, grace=60)
+
+    class Enough(Exception):
+        pass
+
+    async def stop(_seconds):
+        raise Enough
+
+    ada._sleep, slept = stop, ada._sleep
+    try:
+        with pytest.raises(Enough):
+            square.run(ada.run())
+    finally:
+        ada._sleep = slept
+    assert square.credits.call("next_epoch") == square.paid + 1
+    assert square.credits.call("pool_left", square.paid, 1) > 0
 
 
 def test_minority_of_checkers_cannot_report(square):
@@ -179,10 +205,11 @@ def test_checker_looks_at_nodes_at_times_that_nobody_foresees(square, monkeypatc
     monkeypatch.setattr(ada, "_now", lambda: clock[0])
     monkeypatch.setattr(ada, "_trial", is_there)
     monkeypatch.setattr(ada, "_due", {})
+    monkeypatch.setattr(ada, "_rng", Random(5))
     times = []
     for _ in range(60):
-        clock[0] += 60.0
+        clock[0] += 120.0
         times += [clock[0] for one in square.run(ada.look()) if one.wallet == ann]
     gaps = {after - before for before, after in itertools.pairwise(times)}
-    assert 2 <= len(times) <= 20
-    assert len(gaps) > 1
+    assert 4 <= len(times) <= 30
+    assert len(gaps) > 2

@@ -3,6 +3,7 @@
     await checker.look()       the nodes whose time has come are drilled; times are exponential, so unforeseen
     await checker.step()       commit, reveal, close, as any validator
     await checker.report()     epochs of credits that are over: the panel reports them, Credits pays for them
+    await checker.settle()     those that are past their grace too: minted and shared out
     await checker.run()        all of it by itself
 
 GET /v1/readiness    what this checker counted since its last commitment, sealed until it is revealed
@@ -12,7 +13,6 @@ POST /v1/panel       a peer's decision, in a signed envelope; answered with this
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +25,7 @@ from weftwork.closing.standing import FULL
 from weftwork.compute import panel as bench
 from weftwork.compute.attendance import Drill, ask_drill
 from weftwork.compute.readiness import ReadyBook, ReadySeat, Tally, weigh_ready
-from weftwork.errors import BadAnswer, Busy, EpochNotFound, Refused, Unavailable, WeftError
+from weftwork.errors import BadAnswer, Busy, EpochNotFound, Refused, Reverted, Unavailable, WeftError
 from weftwork.units import Digest, keccak
 
 MEAN_GAP = 600.0
@@ -212,6 +212,31 @@ class AvailabilityChecker(Judge):
                 done.append(epoch)
         return done
 
+    async def settle(self) -> list[int]:
+        """Settles the epochs of credits that are past their grace and have their reports; which.
+
+        Anyone may settle an epoch; a checker leaves one alone that still lacks its report.
+        """
+        return await asyncio.to_thread(self._settle)
+
+    def _settle(self) -> list[int]:
+        paying = self.book.credits
+        done: list[int] = []
+        grace = int(paying.call("grace"))
+        while True:
+            epoch = int(paying.call("next_epoch"))
+            over = self.book.window(epoch)[1] + grace
+            if int(self.book.ledger.block()["timestamp"]) < over:
+                return done
+            calls = self.book.calls(epoch)
+            if not all(self.panel.is_decided(paying.address, data) for data in calls):
+                return done
+            try:
+                paying.send(self.account, "settle")
+            except Reverted:
+                return done  # another was first
+            done.append(epoch)
+
     async def _agree(self, decision: bench.Decision) -> None:
         """Signs the reports that it comes to itself, and nothing else."""
         paying = self.book.credits
@@ -226,14 +251,15 @@ class AvailabilityChecker(Judge):
     # By itself
 
     async def run(self, *, every: float = 2.0, least: int = 2) -> None:
-        """Drills, commits, reveals, closes and reports until cancelled; looks every ``every`` seconds."""
+        """Drills, commits, reveals, closes, reports, settles until cancelled, ``every`` so many seconds."""
         while True:
-            for step in (self.look, lambda: self.step(least=least), self.report):
+            for step in (self.look, lambda: self.step(least=least), self.report, self.settle):
                 try:
                     await step()
                 except (EpochNotFound, Unavailable) as error:
                     self.app.log.info("an epoch waits", code=error.code, error=error.sentence)
                 except WeftError as error:
                     self.app.log.warning("a step failed", code=error.code, error=error.sentence)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await self._sleep(every)
+                except Exception:
+                    self.app.report("a step of the checker broke")
+            await self._sleep(every)
