@@ -64,6 +64,33 @@ def test_thread_of_the_demo_is_traced_and_verified_from_its_files(run):
     assert {"id", "signature", "content", "score", "scores", "weights", "epoch", "proof", "payment"} <= names
 
 
+def test_machine_is_rented_by_auction_reached_and_paid_to_the_unit(run):
+    told = run[2]["compute"]
+    if not told["bids"]:
+        pytest.skip(f"nothing was rented here: {told['missing']}")
+    assert len(told["bids"]) == 4
+    assert told["winner"] == min(told["bids"], key=lambda name: int(told["bids"][name])) == "east"
+    assert told["status"] == 200
+    lease = {key: int(value) for key, value in told["lease"].items()}
+    assert 0 < lease["paid"] == lease["deposit"] - lease["back"]
+
+
+def test_scene_is_rendered_without_the_cheat_and_paid_by_burning(run):
+    told = run[2]["compute"]
+    if not told["picture"]:
+        pytest.skip(f"nothing was rendered here: {told['missing']}")
+    assert Path(told["picture"]).read_bytes().startswith(b"\x89PNG")
+    paid = {name: int(node["paid"]) for name, node in told["nodes"].items()}
+    assert paid["east"] == paid["west"] == 0 < min(paid["north"], paid["south"])
+    assert "not equal" in told["nodes"]["east"]["refused"]
+    burn = {key: int(value) for key, value in told["burn"].items()}
+    assert sum(paid.values()) == int(told["spent"]) == sum(burn.values())
+    assert burn["fee"] * 20 <= int(told["spent"]) < burn["fee"] * 20 + 40 * len(paid)
+    minted = sum(int(node["minted"]) for node in told["nodes"].values())
+    assert 0 < minted == int(told["claimed"]) <= int(told["minted"])
+    assert told["conserved"] is told["settled"] is told["ok"] is True
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "change"),
     [

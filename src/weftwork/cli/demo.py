@@ -16,8 +16,9 @@ app = typer.Typer()
 def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the requests.")] = 7,
+    compute: Annotated[bool, typer.Option(help="Rent machines and render a scene, too.")] = True,
 ) -> None:
-    """Raise a network, ask 40 real questions, judge, close an epoch, pay, trace, verify; exit 1 if unfair."""
+    """Raise a network: ask, judge, pay, verify, rent, render, burn, mint; exit 1 if it does not add up."""
     import asyncio
 
     from weftwork.cli.screen import print_json, reporting, say
@@ -30,9 +31,12 @@ def demo(
         log.configure(level="error")
         home = new_run("demo")
         steps = iter(range(1, 10))
-        run = Demo(
-            home, (lambda text: None) if as_json else lambda text: say(f"{next(steps)}. {text}"), seed=seed
-        )
+
+        def tell(text: str) -> None:
+            if not as_json:
+                say(text if text.startswith(" ") else f"{next(steps)}. {text}")
+
+        run = Demo(home, tell, seed=seed, compute=compute)
         report = asyncio.run(run.run())
         if as_json:
             print_json(report.to_json())
@@ -84,6 +88,37 @@ def _show(report: Report) -> None:
         print(paint(f"          {check.name}: {check.detail}", "red"))
     if not report.fair:
         print(paint("UNFAIR: a dishonest miner earned as much as an honest one", "red"))
+    _show_compute(report)
     print(f"files     {report.files['home']}")
     print(f"seconds   {report.seconds:.1f}")
     print_next(f"weft trace {report.thread[:18]}   (then: weft verify {report.thread[:18]}, weft up)")
+
+
+def _show_compute(report: Report) -> None:
+    from weftwork.cli.screen import paint, print_table
+    from weftwork.units import Wad
+
+    told = report.compute
+    if told is None:
+        return
+    if told.nodes:
+        print()
+        head = ("node", "what it does", "tiles", "paid", "minted")
+        rows = [
+            (row.name, row.kind, row.tiles, Wad(row.paid).format(9), Wad(row.minted).format(4))
+            for row in told.nodes.values()
+        ]
+        print_table(head, rows, right=range(2, 5))
+        print()
+    if told.winner:
+        print(f"lease     {told.winner} won of {len(told.bids)} bids, and answered {told.status}")
+    if told.picture:
+        burnt, fee = Wad(told.destroyed + told.retired).format(9), Wad(told.fee).format(9)
+        print(f"burnt     {burnt} of {Wad(told.spent).format(9)} WEFT paid for tiles, {fee} to the operator")
+        minted, claimed = Wad(told.minted).format(4), Wad(told.claimed).format(4)
+        print(f"minted    {minted} WEFT by the schedule, {claimed} of it for these tiles")
+        print(f"picture   {told.picture}")
+    for words in told.missing:
+        print(paint(f"left out  {words}", "yellow"))
+    if not told.ok:
+        print(paint("UNSETTLED: what was paid for machines and renders does not add up", "red"))

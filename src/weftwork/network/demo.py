@@ -43,6 +43,7 @@ from weftwork.units import WAD
 if TYPE_CHECKING:
     from weftwork.closing import ClosingPlan
     from weftwork.models.client import Answer
+    from weftwork.network.demo_compute import ComputeReport
     from weftwork.network.role import Site
 
 REQUESTS = 40
@@ -91,6 +92,7 @@ class Report:
     seconds: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
     unanswered: list[dict[str, Any]] = field(default_factory=list)
+    compute: ComputeReport | None = None
 
     @property
     def verified(self) -> bool:
@@ -103,7 +105,8 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether everything came out as it must."""
-        return self.fair and self.conserved and self.verified and self.answered == self.requests
+        rented = self.compute is None or self.compute.ok
+        return self.fair and self.conserved and self.verified and rented and self.answered == self.requests
 
     def to_json(self) -> dict[str, Any]:
         """The report as one object; amounts in wad as text."""
@@ -134,6 +137,7 @@ class Report:
                 "not_here": sum(c.ok is None for c in self.checks),
             },
             "unanswered": self.unanswered,
+            "compute": self.compute.to_json() if self.compute else None,
             "ok": self.ok,
             "seconds": round(self.seconds, 2),
             "files": self.files,
@@ -143,10 +147,14 @@ class Report:
 class Demo:
     """One run in ``home``; ``say`` is told each act as it begins."""
 
-    def __init__(self, home: Home, say: Say = lambda text: None, *, seed: int = 7) -> None:
+    def __init__(
+        self, home: Home, say: Say = lambda text: None, *, seed: int = 7, compute: bool = True
+    ) -> None:
+        """``compute``: whether machines are rented and a scene is rendered, too."""
         self.home = home
         self.say = say
         self.seed = seed
+        self.compute = compute
         self.report = Report(home.path)
         self.answers: list[tuple[dict[str, str], Answer]] = []
         self._probes: list[str] = []
@@ -159,6 +167,8 @@ class Demo:
         async with Devnet(self.home, seed=self.seed) as net:
             for act in (self.raise_network, self.work, self.judge, self.close, self.pay, self.trace):
                 await act(net)
+            if self.compute:
+                await self.rent(net)
             self._save(net)
         self.report.seconds = time.monotonic() - start
         return self.report
@@ -305,6 +315,13 @@ class Demo:
         self.report.thread = thread.start
         self.report.checks = await asyncio.to_thread(verify_thread, thread, net.ledger, net.contracts)
 
+    async def rent(self, net: Devnet) -> None:
+        """Act 7: machines rented by auction, a scene rendered by many, credits burnt and tokens minted."""
+        from weftwork.network.demo_compute import ComputeAct
+
+        self.report.compute = await ComputeAct(net, self.home.path / "compute", self.say).run()
+        self.report.conserved = self.report.conserved and net.is_conserved()
+
     def _pick_thread(self, net: Devnet) -> Thread:
         """The thread of a right answer that was judged, and whose weights led to the epoch's closing."""
         best: Thread | None = None
@@ -337,6 +354,8 @@ class Demo:
             "ledger": str(self.home.path / "ledger"),
             "stores": str(self.home.path / "stores"),
         }
+        if self.report.compute and self.report.compute.picture:
+            self.report.files["picture"] = self.report.compute.picture
 
 
 def _requests(seed: int) -> Iterator[tuple[str, dict[str, str]]]:

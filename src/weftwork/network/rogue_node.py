@@ -26,3 +26,16 @@ class BlackNode(RenderNode):
         tile = manifest.tiles[index]
         pixels = bytes(tile.pixels * 12)
         return TileResult(tile, pixels, Digest.of(pixels), 0.0, "black")
+
+
+class MortalNode(RenderNode):
+    """Dies in the middle of its first bundle: its server is gone from one tile to the next."""
+
+    made = 0
+
+    async def make_tile(self, manifest: Manifest, index: int) -> TileResult:
+        """A good tile, and then nothing ever again."""
+        if self.made and self.running is not None:
+            self.running.cut()
+        self.made += 1
+        return await super().make_tile(manifest, index)

@@ -56,6 +56,17 @@ class Running:
         self._sweeper.cancel()
         await self.app.stopped()
 
+    def cut(self) -> None:
+        """Ends at once and answers nobody, as a process that is killed; :meth:`stop` does no more."""
+        self._stopped = True
+        self.app.stopping = True
+        self._server.close()
+        for connection in list(self._connections):
+            connection.transport.abort()
+            if connection.task is not None:
+                connection.task.cancel()
+        self._sweeper.cancel()
+
     async def __aenter__(self) -> Running:
         return self
 
