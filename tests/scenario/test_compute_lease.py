@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.rental import COINS, MICRO, Rental, asks, hello
@@ -58,6 +59,24 @@ async def test_a_tenant_rents_a_web_server_and_every_unit_is_accounted_for(renta
     assert spent >= 50 * 20 * MICRO
     assert fee == spent // 10
     assert rental.net.is_conserved()
+
+
+async def test_a_log_is_followed_until_its_lease_is_closed(rental: Rental) -> None:
+    await rental.add_provider("ada", asks(20))
+    tenant = rental.add_tenant()
+    (lease,) = (await rental.rent(tenant)).leases
+    lines = tenant.suppliers.logs(lease.supplier, lease.order, tenant.account, follow=True)
+    first = await anext(lines)
+    assert (first["service"], first["replica"]) == ("web", 0)
+    reading = asyncio.ensure_future(_collect(lines))
+    assert await rental.get(f"{lease.urls[0]}/followed") == 404
+    tenant.market.close(lease.order >> 64)
+    await rental.pump()
+    assert any("GET /followed" in line["text"] for line in await asyncio.wait_for(reading, 30))
+
+
+async def _collect(lines: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line async for line in lines]
 
 
 async def test_a_lease_is_paid_in_dollars_too(rental: Rental) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,8 +26,17 @@ app = typer.Typer(
 
 
 @app.callback()
-def compute() -> None:
+def compute(
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="WEFT_LEDGER", help="Ledger of the network to rent on, if not the one here."
+        ),
+    ] = None,
+) -> None:
     """Rent machines and have scenes rendered."""
+    if ledger:
+        os.environ["WEFT_LEDGER"] = ledger
 
 
 @app.command()

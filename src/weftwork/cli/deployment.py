@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weftwork.cli.screen import paint, print_json, print_next, print_table, progress, reporting
+from weftwork.cli.screen import paint, print_json, print_next, print_table, progress, reporting, say
 
 if TYPE_CHECKING:
     from weftwork.compute.sdl import Deployment
@@ -55,6 +55,9 @@ def deploy(
     provider: Annotated[
         int | None, typer.Option(help="The agent whose bid to take, by hand.", metavar="AGENT")
     ] = None,
+    auditor: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Whose word counts for --policy audited.")
+    ] = None,
     deposit: Annotated[str, typer.Option(help="What to deposit, in the file's currency.")] = "5",
     currency: Currency = None,
     patience: Annotated[float, typer.Option(help="Seconds to wait for bids.")] = 20.0,
@@ -90,6 +93,8 @@ def deploy(
             home: Home = find_home()
             async with open_tenant(home, say=steps) as tenant:
                 await prepare(tenant, policy)
+                if policy == "audited":
+                    await _read_audits(tenant, deployment, auditor or [])
                 done = await tenant.deploy(
                     deployment,
                     deposit=int(Wad.parse(deposit)),
@@ -204,6 +209,24 @@ async def prepare(tenant: Tenant, policy: str) -> None:
         tenant.score_of = lambda agent: scores.get(agent, 0)
 
 
+async def _read_audits(tenant: Tenant, deployment: Deployment, auditors: list[str]) -> None:
+    """Which providers are audited: by the file's own auditors, or by those that are named."""
+    from weftwork.errors import BadConfig
+    from weftwork.network.rent import read_audited
+
+    named = {
+        *auditors,
+        *(one for group in deployment.groups for one in (*(group.all_of or ()), *(group.any_of or ()))),
+    }
+    if not named:
+        raise BadConfig(
+            "audited by whom?", hint="--auditor ADDRESS, or signedBy in the file", value="audited"
+        )
+    agents = [one.agent for one in await tenant.suppliers.find()]
+    attributes = sorted({pair for group in deployment.groups for pair in group.attributes})
+    tenant.audited = await asyncio.to_thread(read_audited, tenant.venue, agents, attributes, named)
+
+
 class Steps:
     """Shows a deployment step by step, on standard output for people, not at all with ``quiet``."""
 
@@ -216,7 +239,9 @@ class Steps:
         from weftwork.compute.venue import format_order
 
         order = format_order(facts["order"]) if "order" in facts else ""
-        if step == "quotes":
+        if step == "asking":
+            say(f"asking {facts['count']} providers")
+        elif step == "quotes":
             for one in facts["ordered"]:
                 show_answers(one, [answer for answer in facts["answers"] if answer.group == one.number])
             print()

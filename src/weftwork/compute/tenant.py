@@ -148,6 +148,7 @@ class Tenant:
     async def ask(self, ordered: Sequence[Ordered]) -> list[Answer]:
         """What every provider on the ledger says to each of some groups, by group, cheapest first."""
         found = await self.suppliers.find()
+        self.say("asking", {"count": len(found)})
         answers = await self.suppliers.ask(
             found, [(one.number, one.spec, one.currency.token) for one in ordered], self.account
         )

@@ -146,6 +146,7 @@ class LocalNetwork:
             "ledger": url,
             "contracts": self.contracts.to_json(),
             "subnet": plan.subnet,
+            "local": plan.local,
             "pid": os.getpid(),
             "since": int(time.time()),
             "roles": {},
@@ -312,6 +313,7 @@ class LocalNetwork:
             attributes=plan.attributes,
             setting=Setting(window=plan.window, collect_seconds=60.0 if plan.local else 86_400.0),
             name=name,
+            title="" if "ledger" in plan.roles else self.home.path.name.removeprefix("joined-"),
             rests="ledger" in plan.roles,
             **self._place(name, own=plan.is_alone("provider")),
         )

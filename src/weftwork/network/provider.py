@@ -43,8 +43,8 @@ def open_executor(name: str, folder: Path, **options: Any) -> Executor:
         )
     from importlib import import_module
 
-    kind = getattr(import_module(f"weftwork.compute.executor.{name}"), f"{name.capitalize()}Executor")
     try:
+        kind = getattr(import_module(f"weftwork.compute.executor.{name}"), f"{name.capitalize()}Executor")
         made: Executor = kind(folder, **options)
     except TypeError as error:
         raise BadConfig(f"the executor {name} cannot be set up so: {error}", value=name) from error
@@ -69,14 +69,17 @@ class ProviderRole:
         endpoint: str | None = None,
         hosts: Iterable[str] = (),
         name: str = "provider",
+        title: str = "",
         rests: bool = False,
     ) -> None:
         """``has`` is what it offers (``cpu=4,memory=8Gi``), the rest being what its executor counts;
         ``every`` is the seconds between two looks at the ledger (0: only when :meth:`tick` is called).
-        With ``rests`` its leases are paused while it is stopped, as where its ledger stops too."""
+        ``title`` is what tenants see it called. With ``rests`` its leases are paused while it is stopped, as
+        where its ledger stops too."""
         self.site = site
         self.executor = executor
         self.name = name
+        self.title = title or name
         self.provider: Provider
         self.running: Running | None = None
         self._pricer = pricer or open_pricing(None)
@@ -110,7 +113,7 @@ class ProviderRole:
         host, port = self._bind
         port = free_port(host, port)
         url = self._endpoint or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        card = Registration("provider", url, self.name)
+        card = Registration("provider", url, self.title)
         venue = await asyncio.to_thread(open_venue, site)
         agent = await asyncio.to_thread(enrol_agent, site.ledger, site.contracts, site.account, card.to_uri())
         self.provider = Provider(
@@ -119,7 +122,7 @@ class ProviderRole:
             agent,
             self.executor,
             self._pricer,
-            make_offer(self.name, has, self._attributes),
+            make_offer(self.title, has, self._attributes),
             site.store,
             setting=self._setting,
             now=site.now,

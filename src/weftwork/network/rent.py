@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from weftwork.compute.audit import read_audits
+from weftwork.compute.market import AUDITED
 from weftwork.compute.supplier import Supplier, Suppliers
 from weftwork.compute.tenant import Tenant
 from weftwork.compute.venue import Venue
@@ -20,6 +24,7 @@ from weftwork.network.founding import find_treasury
 from weftwork.network.home import Home, home_path, live_homes
 from weftwork.units import WAD
 from weftwork.wire.client import Client
+from weftwork.wire.server import LOOPBACK
 
 if TYPE_CHECKING:
     from weftwork.compute.sdl import Deployment
@@ -91,13 +96,31 @@ def fund_tenant(venue: Venue, treasury: Account, account: Account, coins: int = 
 
 
 def find_home() -> Home:
-    """The home of the network that is known here; raises :class:`NotFound`."""
+    """The home of the network that is known here; raises :class:`NotFound`.
+
+    Where ``WEFT_LEDGER`` names the URL of a ledger, it is the default home with the network on that ledger.
+    """
+    url = os.environ.get("WEFT_LEDGER")
+    if url:
+        return _remote_home(url)
     for home in live_homes():
         if home.facts.get("contracts") and home.facts.get("ledger"):
             return home
     raise NotFound(
         f"no network is known in {home_path()}", value=str(home_path()), hint="start one with `weft up`"
     )
+
+
+def _remote_home(url: str) -> Home:
+    from weftwork import ledger
+    from weftwork.ledger.deployment import find_network
+
+    home = Home.open(create=True)
+    with ledger.connect(url) as chain:
+        contracts = find_network(chain)
+    is_local = (urlsplit(url).hostname or "") in LOOPBACK
+    home.facts = {"ledger": url, "contracts": contracts.to_json(), "local": is_local}
+    return home
 
 
 def keep_manifest(
@@ -148,6 +171,18 @@ def read_scores(venue: Venue) -> dict[int, int]:
         count, value, decimals = registry.call("getSummary", agent, sorted(known)[:MOST_CLIENTS], TAG, "")
         scores[agent] = int(value) * 100 // 10 ** int(decimals) if count else 0
     return scores
+
+
+def read_audited(
+    venue: Venue, agents: Iterable[int], attributes: Iterable[tuple[str, str]], auditors: Iterable[str]
+) -> dict[int, bool]:
+    """Which agents one of ``auditors`` signed all ``attributes`` for (without any: that they are audited)."""
+    named, wanted = {one.lower() for one in auditors}, tuple(attributes) or (AUDITED,)
+    out = {}
+    for agent in agents:
+        signed = read_audits(venue, agent, wanted).signed
+        out[agent] = any(set(wanted) <= set(pairs) for who, pairs in signed.items() if who.lower() in named)
+    return out
 
 
 def rate_supplier(venue: Venue, account: Account, agent: int, score: int) -> None:

@@ -20,7 +20,7 @@ from weftwork.compute.provider.book import Book, Engagement, Kept, Phase
 from weftwork.compute.sdl.model import Group, encode_canonical
 from weftwork.compute.sdl.received import read_group
 from weftwork.compute.venue import format_order
-from weftwork.errors import Busy, LedgerUnavailable, Reverted, WeftError
+from weftwork.errors import Busy, LedgerError, LedgerUnavailable, Reverted, WeftError
 from weftwork.spec.market import BidState, OrderState
 from weftwork.units import Digest
 
@@ -191,9 +191,8 @@ class Auction:
                 raise
             except WeftError as error:
                 self.refused[order.id] = f"{kept.expiry}"
-                self.desk.log.info(
-                    "no bid", order=format_order(order.id), code=error.code, error=error.sentence
-                )
+                tell = self.desk.log.warning if isinstance(error, LedgerError) else self.desk.log.info
+                tell("no bid", order=format_order(order.id), code=error.code, error=error.sentence)
 
     async def _bid(self, order: Order, kept: Kept, head: int) -> None:
         desk = self.desk
