@@ -75,9 +75,7 @@ class ProcessExecutor(Supervised):
         }
 
     async def _prepare(self, group: ManifestGroup) -> None:
-        for service in group.services:
-            choose_runtime(service, self.runtimes).argv(service)
-            _refuse_what_it_lacks(service)
+        check_group(group, self.runtimes)
 
     def _plan(self, lease: str, group: ManifestGroup, limits: Limits, place: Path, scratch: Path) -> Plan:
         bwrap, replicas = find_bubblewrap(), []
@@ -139,6 +137,14 @@ class ProcessExecutor(Supervised):
             disk=tuple(disk),
         )
         return share, mounts
+
+
+def check_group(group: ManifestGroup, runtimes: Mapping[str, Runtime]) -> None:
+    """Returns if the group can be run in sandboxes; raises BadManifest or ImageRefused."""
+    for service in group.services:
+        choose_runtime(service, runtimes).argv(service)
+        read_env(service)
+        _refuse_what_it_lacks(service)
 
 
 def _scratch(service: Service) -> int:
