@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from random import Random
+
 import pytest
+from harness.stage import needs_mitsuba, needs_sandbox
+from harness.studio import Studio
 
 from weftwork.compute.availability import DOWN, READY
-from weftwork.errors import NotFound
+from weftwork.compute.readiness import ReadySeat
+from weftwork.compute.render.trial import RenderTrial
+from weftwork.errors import NotFound, Refused
 from weftwork.models.registration import Registration
 from weftwork.network.devnet import Devnet
 from weftwork.network.enrol import enrol_agent
@@ -59,3 +67,30 @@ async def test_account_without_an_agent_cannot_stand_ready():
     async with Devnet(tempo=120, commit_blocks=80) as net:
         with pytest.raises(NotFound, match="no agent"):
             await stand_ready(net.site("nobody", 0), App("nobody"))
+
+
+@needs_mitsuba
+@needs_sandbox
+async def test_rendering_challenge_serves_as_the_drill_of_a_node_that_renders(tmp_path: Path):
+    async with Studio(tmp_path) as studio:
+        node = await studio.add_node("honest")
+        ada = await studio.add_checker("ada")
+        desk, place = await stand_ready(node.site, node.node.app)
+        trial = RenderTrial(
+            ada.checker._http,
+            ada.site.account,
+            ada.checker._domain,
+            ada.checker.workshop,
+            now=time.time,
+            rng=Random(3),
+            spp=1,
+        )
+        seat = ReadySeat(place.uid, node.site.account.address, node.url)
+        score, evidence = await trial(seat)
+        assert score >= 1
+        assert b"milli_ob" in evidence
+        assert desk.answered == 0
+        stranger = studio.net.site("stranger", 0)
+        trial._account = stranger.account
+        with pytest.raises(Refused):
+            await trial(seat)
