@@ -194,6 +194,22 @@ async def test_a_pricing_function_that_hangs_is_asked_once() -> None:
     assert await pricer.price(request) == 5
 
 
+async def test_logs_stay_for_a_month_after_the_end(rental: Rental) -> None:
+    role = await rental.add_provider("ada", asks(20))
+    tenant = rental.add_tenant()
+    (lease,) = (await rental.rent(tenant)).leases
+    tenant.market.close(lease.order >> 64)
+    await role.tick()
+    rental.clock.ahead += 29 * 86_400
+    await role.tick()
+    assert await anext(tenant.suppliers.logs(lease.supplier, lease.order, tenant.account))
+    rental.clock.ahead += 2 * 86_400
+    await role.tick()
+    assert await role.executor.leases() == []
+    with pytest.raises(Refused, match="its logs are gone"):
+        await anext(tenant.suppliers.logs(lease.supplier, lease.order, tenant.account))
+
+
 async def test_why_no_bid_names_each_provider_with_what_it_lacks(rental: Rental) -> None:
     await rental.add_provider("small", asks(20), has="cpu=100m,memory=512Mi,storage=256Mi")
     await rental.add_provider("dear", asks(500))

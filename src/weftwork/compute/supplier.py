@@ -42,6 +42,9 @@ class Supplier:
     endpoint: str
     name: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _clean(self.name)[:60])
+
 
 Finder = Callable[[], Sequence[Supplier]]
 """Reads the providers of the network from the ledger; may block."""
@@ -151,7 +154,7 @@ class Suppliers:
         reply = await self.client.request(
             method, supplier.endpoint + path, body=body, headers=headers, timeout=timeout
         )
-        value = _read(reply.body, supplier)
+        value: dict[str, Any] = _clean(_read(reply.body, supplier))
         if reply.status >= 400:
             raise _refusal(value, reply.status, supplier)
         return value
@@ -210,6 +213,15 @@ def _read(body: bytes, supplier: Supplier) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadReply("the provider's answer is no JSON object", value=supplier.endpoint)
     return value
+
+
+def _clean(value: Any) -> Any:
+    """The same JSON without the control characters that a stranger may send to a terminal."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(one) for key, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, list) else value
 
 
 def _refusal(value: dict[str, Any], status: int, supplier: Supplier) -> WeftError:

@@ -168,6 +168,9 @@ def test_a_book_remembers_quotes_and_leases_over_a_restart(tmp_path: Path) -> No
         book.set(Engagement(big, "0xAA", "0xBB", 10**30, 0, {"x": 1}, "bid", 5.0))
         book.change(big, phase="won")
         book.move_cursor(9, [big])
+        book.set(Engagement(big + 1, "0xAA", "0xBB", 5, 0, {"x": 1}, "bid", 5.0))
+        book.change(big + 1, phase="lost")
+        assert big + 1 not in book
     with Store(tmp_path / "a.db") as store:
         book = Book(store)
         found = book.find_quote(kept(1).digest, "0xaa", "0xbb", now=150.0)
@@ -177,6 +180,7 @@ def test_a_book_remembers_quotes_and_leases_over_a_restart(tmp_path: Path) -> No
         assert book.find_group(kept(1).digest, "0xAA", "0xBB") == found
         assert (book.find(big).phase, book.find(big).price) == ("won", 10**30)
         assert (book.cursor, book.watched) == (9, [big])
+        assert big + 1 not in book
         with pytest.raises(LeaseNotFound):
             book.find(8)
 

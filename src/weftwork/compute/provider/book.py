@@ -103,8 +103,9 @@ class Book:
             kept = Kept(**row)
             self._quotes[kept.key] = (place, kept)
         for _, row in self.store.states(_ORDER):
-            one = Engagement(**row)
-            self._all[one.order] = one
+            if row is not None:
+                one = Engagement(**row)
+                self._all[one.order] = one
 
     # quotes
 
@@ -140,9 +141,13 @@ class Book:
     # engagements
 
     def set(self, one: Engagement) -> Engagement:
-        """Write an engagement as it is now."""
-        self._all[one.order] = one
-        self.store.set_state(f"{_ORDER}{one.order:064x}", asdict(one))
+        """Write an engagement as it is now; a bid that lost is forgotten."""
+        lost = one.phase == "lost"
+        if lost:
+            self._all.pop(one.order, None)
+        else:
+            self._all[one.order] = one
+        self.store.set_state(f"{_ORDER}{one.order:064x}", None if lost else asdict(one))
         return one
 
     def change(self, order: int, **values: Any) -> Engagement:

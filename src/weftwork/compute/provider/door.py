@@ -23,7 +23,7 @@ from weftwork.compute.provider.keeper import Keeper
 from weftwork.compute.provider.setting import Desk
 from weftwork.compute.provider.stock import offer_json
 from weftwork.compute.venue import format_order, parse_order
-from weftwork.errors import BadInput, Refused, WeftError
+from weftwork.errors import BadInput, Refused, TooLarge, WeftError
 from weftwork.wire.envelope import ReplayCache, check_call
 from weftwork.wire.limits import Limits
 from weftwork.wire.message import HttpRequest
@@ -33,6 +33,8 @@ from weftwork.wire.sse import format_event
 PING_SECONDS = 10.0
 _PING = b": still here\n\n"
 MAX_TAIL = 100_000
+MAX_SPEC = 65_536
+"""Bytes of a group spec that is quoted, which is kept as long as the quote binds."""
 
 
 class Door:
@@ -73,6 +75,8 @@ class Door:
     async def quote(self, request: HttpRequest) -> Any:
         """A signed quote for ``{"group": spec, "token": address}``."""
         tenant = self._caller(request)
+        if len(request.body) > MAX_SPEC:
+            raise TooLarge(f"a group spec has {MAX_SPEC} bytes at most", value=len(request.body))
         given = request.object()
         quote = await self.auction.quote(given.get("group"), tenant, str(given.get("token")))
         return quote.sign(self.desk.account, self.desk.venue.domain)
@@ -80,7 +84,7 @@ class Door:
     async def manifest(self, request: HttpRequest) -> Any:
         """Run a lease."""
         order = self._order(request)
-        self._tenant(request, await self.auction.follow_bid(order))
+        self._tenant(request, self.book.find(order))
         return self._describe(await self.keeper.accept(order, request.json()))
 
     async def status(self, request: HttpRequest) -> Any:
@@ -106,7 +110,11 @@ class Door:
         if tail and not (tail.isascii() and tail.isdigit() and int(tail) <= MAX_TAIL):
             raise BadInput("tail is a number of lines", value=tail[:20], hint=f"0 to {MAX_TAIL}")
         if one.manifest is None:
-            raise Refused("nothing runs for this lease yet", value=format_order(order))
+            raise Refused(
+                one.why or "nothing runs for this lease yet",
+                value=format_order(order),
+                hint="weft compute leases shows how it stands",
+            )
         lines = self.desk.executor.logs(
             self.desk.venue.lease_name(order),
             args.get("service") or None,

@@ -101,6 +101,9 @@ class Keeper:
             except WeftError as error:
                 order = format_order(one.order)
                 self.desk.log.warning("a lease", order=order, code=error.code, error=error.sentence)
+            except Exception:
+                self.desk.log.error("a lease", order=format_order(one.order), exc_info=True)
+        await self._forget()
         if not self._checked:
             await self._sweep()
             self._checked = True
@@ -168,7 +171,8 @@ class Keeper:
             await self.desk.executor.stop(self._name(one.order))
         await self._withdraw(one.order)
         self.desk.stock.release(one.order)
-        self.book.change(one.order, phase="ended", why=why, leaving=False)
+        now = self.desk.now()
+        self.book.change(one.order, phase="ended", why=why, leaving=False, collected_at=now)
         self.desk.log.info("ended", order=format_order(one.order), why=why)
 
     async def _collect(self, one: Engagement) -> None:
@@ -200,6 +204,18 @@ class Keeper:
             head = await asyncio.to_thread(self.desk.venue.ledger.block_number)
             await self._follow(one, head)
             return self.book.find(order)
+
+    async def _forget(self) -> None:
+        """Let go of the logs of leases that ended long ago."""
+        oldest = self.desk.now() - self.desk.setting.logs_seconds
+        for one in self.book.in_phase("ended"):
+            if one.manifest is not None and one.collected_at < oldest:
+                try:
+                    await self.desk.executor.forget(self._name(one.order))
+                except WeftError as error:
+                    self.desk.log.warning("old logs", order=format_order(one.order), error=error.sentence)
+                    continue
+                self.book.change(one.order, manifest=None, why=f"{one.why}; its logs are gone")
 
     async def _sweep(self) -> None:
         """Stop what runs here by this market's name and is over on the ledger: once, after a start."""

@@ -27,6 +27,7 @@ class Setting:
         collect_seconds: between two withdrawals of what a lease earned.
         window: blocks of notice that it promises before it leaves a lease; 0 is no promise.
         dry_blocks: blocks that it keeps a paused lease beyond the market's own grace.
+        logs_seconds: how long logs are kept after a lease has ended.
         limits: what a lease may use besides its resources.
     """
 
@@ -36,6 +37,7 @@ class Setting:
     collect_seconds: float = 86_400.0
     window: int = 0
     dry_blocks: int = 7_200
+    logs_seconds: float = 30 * 86_400.0
     limits: Limits | None = None
 
 
