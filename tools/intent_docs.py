@@ -70,14 +70,15 @@ GROUNDING = """
 An engine that is asked under the published schema narrows it to the request before it decodes: each open string becomes
 an `enum` of what the request says of that kind. A slot of which the request says nothing is left out, and so is a shape
 that needs one. The model still chooses the intent, the slots and which of the candidates; it can no longer write a
-number, a symbol, an address or a day that nobody said.
+number, a symbol, an address or a day that nobody said. Each number of a request is told once at most, so "sell my ETH at
+1800" has no second number for an amount, and the number of "for 30 days" or "may 4" is no amount.
 
 | kind | what counts |
 |---|---|
 | numbers | digits with separators, `k` and `m`, number words, "a couple", "two dozen", "and a half", "5 dollars and 25 cents" |
 | percent, shares | a sign or the word, basis points, "half a percent"; "half", "a quarter", `3/4` |
 | symbols | known tokens and currencies by sign, code and name, and every other word that could be a symbol |
-| names | words as written, two or three in a row, without a possessive ending |
+| names | words as written, up to three in a row, without a possessive ending; where an address, a domain or a handle is named, a recipient, a spender and a trader is one of these |
 | days, lengths, schedules | weekdays, dates, ordinals, "tomorrow", "in two weeks", "every other friday", "daily" |
 
 ```python

@@ -6,7 +6,7 @@ left out, and so is a form that needs one. Which intent, which slots and which o
 model's choice. The same text gives the same schema, byte for byte.
 """
 
-# ruff: noqa: E501, SIM905 - tables of words
+# ruff: noqa: E501 - tables
 
 from __future__ import annotations
 
@@ -14,100 +14,50 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations, pairwise
 from typing import Any, Final
 
 from weftwork.errors import WeftError
 from weftwork.models.intent import INTENT_SCHEMA, TYPES, clean_request
-from weftwork.models.numeral import Numbers, near_index, near_words, read_numbers
+from weftwork.models.lexicon import (
+    ALL,
+    COMMON,
+    CURRENCIES,
+    GLUED,
+    MONTHS,
+    PAIRS,
+    PREFIXED,
+    STOP,
+    SYMBOLS,
+    TIMES,
+)
+from weftwork.models.numeral import Number, Numbers, near_index, near_words, read_numbers
 
 VERSION: Final = 1
 """Changes when the same text gives another schema."""
 
-CURRENCIES: Final[dict[str, str]] = {
-    "dollar": "USD", "dollars": "USD", "buck": "USD", "bucks": "USD", "usd": "USD", "buckaroos": "USD",
-    "dollas": "USD", "smackers": "USD", "cent": "USD", "cents": "USD", "grand": "USD", "large": "USD", "$": "USD",
-    "euro": "EUR", "euros": "EUR", "€": "EUR", "pound": "GBP", "pounds": "GBP", "quid": "GBP", "£": "GBP",
-    "yen": "JPY", "¥": "JPY", "franc": "CHF", "francs": "CHF", "rupee": "INR", "rupees": "INR", "₹": "INR",
-    "real": "BRL", "reais": "BRL", "peso": "MXN", "pesos": "MXN", "yuan": "CNY", "renminbi": "CNY", "won": "KRW",
-    "₩": "KRW", "sterling": "GBP",
-}  # fmt: skip
-_GLUED: Final = (
-    "dollar",
-    "buck",
-    "euro",
-    "pound",
-    "quid",
-    "cents",
-    "franc",
-    "rupee",
-    "peso",
-    "yuan",
-    "grand",
-)
-_PREFIXED: Final = {"c$": "CAD", "a$": "AUD", "r$": "BRL", "mx$": "MXN", "cn¥": "CNY", "us$": "USD"}
-_PAIRS: Final = {
-    "canadian dollar": "CAD", "canadian dollars": "CAD", "australian dollar": "AUD", "australian dollars": "AUD",
-    "aussie dollar": "AUD", "aussie dollars": "AUD", "usd coin": "USDC", "wrapped ether": "WETH",
-    "wrapped eth": "WETH", "wrapped bitcoin": "WBTC", "wrapped btc": "WBTC", "staked ether": "STETH",
-    "shiba inu": "SHIB", "curve token": "CRV", "curve tokens": "CRV",
-}  # fmt: skip
-SYMBOLS: Final[dict[str, str]] = {
-    "ether": "ETH", "ethers": "ETH", "ethereum": "ETH", "bitcoin": "BTC", "bitcoins": "BTC", "tether": "USDT",
-    "solana": "SOL", "chainlink": "LINK", "polygon": "MATIC", "avalanche": "AVAX", "dogecoin": "DOGE",
-    "shiba": "SHIB", "cardano": "ADA", "polkadot": "DOT", "ripple": "XRP", "litecoin": "LTC", "arbitrum": "ARB",
-    "cosmos": "ATOM", "bittensor": "TAO", "akash": "AKT", "maker": "MKR", "filecoin": "FIL", "monero": "XMR",
-    "toncoin": "TON", "optimism": "OP", "uniswap": "UNI", "compound": "COMP", "near": "NEAR", "op": "OP",
-    "link": "LINK", "dot": "DOT", "comp": "COMP", "ton": "TON", "sol": "SOL", "pol": "POL", "one": "ONE",
-}  # fmt: skip
-_STOP: Final = frozenset(
-    """
-    a about above after again all also am an and another any anymore are as at be because been before below but by
-    could did do does doing done down each either else every everything few for from get gets getting
-    gimme give go goes going gonna gotta had half has have he her here hers him his how i i'd i'll i'm i've if in
-    into is it its it's just least less let let's like me mine more most much must my myself need needs
-    next no nor not now of off ok okay on once only onto or our ours out over own per percent please
-    pls put same send sent several she should since so some soon such than thanks that that's the their them then
-    there these they thing this those though through till to today tomorrow tonight too toward towards under until
-    up upon us use using via want wants was we we'd we'll well were what when where whether which while who whom
-    whose why with within worth would yes yet you your yours
-    """.split()
-)
-_DAYS: Final = {
-    "monday": "mon", "tuesday": "tue tues", "wednesday": "wed weds", "thursday": "thu thur thurs", "friday": "fri",
-    "saturday": "sat", "sunday": "sun",
-}  # fmt: skip
-_MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
-)
-_UNITS: Final = {
-    "minute": "min mins", "hour": "h hr hrs", "day": "d", "week": "wk wks", "month": "mo mos", "year": "yr yrs",
-}  # fmt: skip
-_WORDS: Final[dict[str, tuple[str, str]]] = {
-    **{form: ("weekday", day) for day, short in _DAYS.items() for form in (day, day + "s", *short.split(), day[:3] + "s")},
-    **{form: ("month", name) for name in _MONTHS for form in (name, name[:3])},
-    "sept": ("month", "september"),
-    **{form: ("unit", unit) for unit, short in _UNITS.items() for form in (unit, unit + "s", *short.split())},
-    "today": ("day", "today"), "tonight": ("day", "today"), "evening": ("day", "today"), "tomorrow": ("day", "tomorrow"),
-    "tmrw": ("day", "tomorrow"), "tmr": ("day", "tomorrow"), "fortnight": ("weeks", "2"), "fortnightly": ("weeks", "2"),
-    "biweekly": ("weeks", "2"), "quarter": ("months", "3"), "quarterly": ("months", "3"), "other": ("second", ""),
-    "second": ("second", ""), "alternate": ("second", ""), "hourly": ("each", "hour"), "daily": ("each", "day"),
-    "nightly": ("each", "day"), "morning": ("each", "day"), "mornings": ("each", "day"), "night": ("each", "day"),
-    "nights": ("each", "day"), "evenings": ("each", "day"), "afternoon": ("each", "day"), "weekly": ("each", "week"),
-    "monthly": ("each", "month"), "yearly": ("each", "year"), "annually": ("each", "year"), "annual": ("each", "year"),
-    "annum": ("each", "year"), "weekday": ("each", "weekday"), "weekdays": ("each", "weekday"),
-    "workday": ("each", "weekday"), "workdays": ("each", "weekday"), "working": ("each", "weekday"),
-    "business": ("each", "weekday"), "everyone": ("all", ""), "everything": ("all", ""),
-    "every": ("all", ""), "entire": ("all", ""), "whole": ("all", ""), "full": ("all", ""), "remaining": ("all", ""),
-    "whatever": ("all", ""), "anything": ("all", ""), "nobody": ("all", ""), "unlimited": ("unlimited", ""),
-}  # fmt: skip
-_ALL: Final = frozenset(
-    {"all", "my", "max", "lot", "rest", "bit", "mine", "our", "i", "it", "100", "any", "nothing", "no"}
-)
 _KINDS: Final = {
     "amount": "amounts", "allowance": "allowances", "number": "numbers", "percent": "percents", "count": "counts",
     "token": "symbols", "name": "names", "day": "days", "every": "schedules", "day_in": "schedule_days",
     "span": "spans",
 }  # fmt: skip
+_OWN: Final = {"to": "parties", "trader": "parties", "spender": "spenders", "quantity": "quantities"}
+_RESTS: Final = {
+    "amounts": "rests", "allowances": "allowance_rests", "numbers": "nothing", "quantities": "nothing",
+}  # fmt: skip
+"""What a slot may still hold when each number of the request is told elsewhere."""
+_STRONG: Final = re.compile(
+    r"0[xX][0-9a-fA-F]+|@[\w.-]+|[\w.-]+\.(?:eth|lens|sol|xyz|crypto|weft|id|com|org|net|io|dao|nft|wallet|app|me|x)",
+    re.IGNORECASE,
+)
+"""Names that can be nothing else."""
+_HEADS: Final = frozenset(
+    {"trading", "trade", "lending", "spending", "spare", "coin", "market", "money", "time", "cash"}
+)
+_TAILS: Final = frozenset(
+    {"wallet", "account", "times", "pool", "market", "funds", "trader", "service", "coin"}
+)
+_EACH: Final = frozenset({"every", "each", "other", "second", "alternate", "single"})
 _CHUNK: Final = re.compile(r"\S+")
 _EDGE: Final = "\"'`´‘’“”()[]{}<>*_,;:!?…—–-=|/&+~"
 _SYMBOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
@@ -117,54 +67,74 @@ _LONG: Final = 80
 
 @cache
 def _index() -> dict[str, set[str]]:
-    return near_index((*_WORDS, *CURRENCIES))
+    return near_index((*TIMES, *CURRENCIES))
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a request holds of each kind of slot, in the order of the text."""
+    """What a request holds of each kind of slot, in the order of the text.
+
+    ``rests`` and ``allowance_rests`` are the amounts that use up no number of the request; ``sums`` counts the
+    places in it that state a number which can be an amount or a price, ``places`` those that state any, and
+    ``fixed_day`` is whether it says a weekday as ``every friday`` or ``fridays`` do.
+    """
 
     amounts: tuple[str, ...]
+    rests: tuple[str, ...]
     allowances: tuple[str, ...]
+    allowance_rests: tuple[str, ...]
     numbers: tuple[str, ...]
+    quantities: tuple[str, ...]
     percents: tuple[str, ...]
     counts: tuple[str, ...]
     symbols: tuple[str, ...]
     names: tuple[str, ...]
+    parties: tuple[str, ...]
     spenders: tuple[str, ...]
     days: tuple[str, ...]
     schedules: tuple[str, ...]
     schedule_days: tuple[str, ...]
     spans: tuple[str, ...]
+    sums: int
+    places: int
+    fixed_day: bool
+    nothing: tuple[str, ...] = ()
 
 
 def find_candidates(text: str) -> Candidates:
     """Every value that a request can mean; raises BadIntent if it is longer than MAX_REQUEST."""
     request = clean_request(text)
     numbers = read_numbers(request)
-    plain = [n for n in numbers.plain() if _fits("number", n)]
-    percents = numbers.percents() or plain
+    plain = [n for n in numbers.found if not n.percent and _fits("number", n.digits)]
+    sums = [n for n in plain if not _counts_time(numbers, n)] or plain
+    percents = numbers.percents() or [n.digits for n in plain]
     whole = ["all"] if _says_all(numbers) else []
-    amounts = [
-        *whole,
-        *(n for n in (*plain, *numbers.shares()) if _fits("amount", n)),
-    ]
+    shares = [n for n in numbers.shares() if _fits("amount", n)]
+    amounts = [*whole, *(n.digits for n in sums), *shares]
     names = list(_names(request))
+    strong = [name for name in names if _STRONG.fullmatch(name) and f"from {name}" not in request]
     spans, units = _spans(numbers)
     days, in_schedule = _days(numbers, request, spans)
     return Candidates(
         amounts=_unique(amounts),
+        rests=_unique([*whole, *shares]),
         allowances=_unique(["unlimited", *amounts]),
-        numbers=_unique(plain),
+        allowance_rests=_unique(["unlimited", *whole, *shares]),
+        numbers=_unique(n.digits for n in sums),
+        quantities=_unique(n.digits for n in plain),
         percents=_unique(p for p in percents if _fits("percent", p)),
-        counts=_unique(n for n in plain if _fits("count", n)),
+        counts=_unique(n.digits for n in plain if _fits("count", n.digits)),
         symbols=_unique(_symbols(request)),
         names=_unique(names),
-        spenders=_unique([*whole, *names]),
+        parties=_unique(strong or names),
+        spenders=_unique([*whole, *(strong or names)]),
         days=_unique(days),
         schedules=_unique(_schedules(numbers, units)),
         schedule_days=_unique(in_schedule),
         spans=_unique(spans),
+        sums=_count_places(sums),
+        places=_count_places(plain),
+        fixed_day=_says_fixed_day(numbers),
     )
 
 
@@ -176,6 +146,39 @@ def _fits(kind: str, value: str) -> bool:
     return re.fullmatch(TYPES[kind]["pattern"][1:-1], value) is not None and bool(value.strip("0.%"))
 
 
+def _counts_time(numbers: Numbers, number: Number) -> bool:
+    """Whether a number is that of a length of time, a date or an hour."""
+    tokens = numbers.tokens
+    after = [t.text for t in tokens[number.end : number.end + 3]]
+    after = after[1:] if after[:1] == ["-"] else after
+    if after and (_known(after[0])[0] == "unit" or after[0] in ("am", "pm", "o'clock", "times")):
+        return True
+    in_month = number.value < 32 and number.value == int(number.value)
+    if after and in_month and _known(after[0])[0] == "month":
+        return True
+    if after[:1] == ["of"] and len(after) > 1 and _known(after[1])[0] == "month":
+        return True
+    if after[:1] == [":"] and len(after) > 1 and after[1].isdigit() and number.value < 24:
+        return True
+    if not number.start:
+        return False
+    before, first = tokens[number.start - 1], tokens[number.start]
+    in_hour = number.start > 1 and before.text == ":" and tokens[number.start - 2].value is not None
+    if in_hour and before.end == first.start:
+        return True
+    return in_month and TIMES.get(before.text, ("",))[0] == "month"
+
+
+def _count_places(numbers: list[Number]) -> int:
+    """How many places of the text state one of these numbers."""
+    count, end = 0, -1
+    for number in sorted(numbers, key=lambda n: (n.start, -n.end)):
+        if number.start >= end:
+            count += 1
+        end = max(end, number.end)
+    return count
+
+
 def ground_schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     """``schema`` (of intents, as published) for this text alone.
 
@@ -184,16 +187,18 @@ def ground_schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     found = find_candidates(text)
     shapes = []
     for shape in schema["oneOf"]:
-        required = set(shape["required"])
-        slots = {}
-        for slot, rule in shape["properties"].items():
-            held = _held(slot, rule, found)
-            if held is None:
-                slots[slot] = rule
-            elif held[1]:
-                slots[slot] = {"$ref": f"#/$defs/{held[0]}"}
-        if required <= slots.keys():
-            shapes.append({**shape, "properties": slots})
+        for way in _ways(shape, found):
+            slots = {
+                slot: {"$ref": f"#/$defs/{way[slot]}"} if slot in way else rule
+                for slot, rule in shape["properties"].items()
+                if slot not in way or getattr(found, way[slot])
+            }
+            required = [
+                *shape["required"],
+                *(slot for slot in slots if slot == "on" and "every" in slots and found.fixed_day),
+            ]
+            if slots.keys() >= set(required):
+                shapes.append({**shape, "properties": slots, "required": required})
     used = {
         rule["$ref"].rpartition("/")[2] for s in shapes for rule in s["properties"].values() if "$ref" in rule
     }
@@ -201,12 +206,30 @@ def ground_schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {**schema, "oneOf": shapes, "$defs": kinds}
 
 
-def _held(slot: str, rule: Mapping[str, Any], found: Candidates) -> tuple[str, tuple[str, ...]] | None:
-    """The kind of a slot and its candidates; None where its values are closed already."""
+def _ways(shape: Mapping[str, Any], found: Candidates) -> Iterator[dict[str, str]]:
+    """The kind of each open slot; more than one way where there are fewer numbers than slots for them."""
+    kinds = {slot: kind for slot, rule in shape["properties"].items() if (kind := _kind(slot, rule))}
+    counted = [slot for slot, kind in kinds.items() if kind in _RESTS]
+    places = found.places if "quantity" in kinds else found.sums
+    if len(counted) <= places:
+        yield kinds
+        return
+    seen = []
+    must = [
+        slot for slot in counted if slot in shape["required"] and kinds[slot] in ("numbers", "quantities")
+    ]
+    for chosen in combinations(counted, places):
+        way = {slot: kind if slot in chosen else _RESTS.get(kind, kind) for slot, kind in kinds.items()}
+        if set(must) <= set(chosen) and way not in seen:
+            seen.append(way)
+            yield way
+
+
+def _kind(slot: str, rule: Mapping[str, Any]) -> str | None:
+    """The kind of a slot; None where its values are closed already."""
     for name, kind in _KINDS.items():
         if rule == TYPES[name]:
-            kind = "spenders" if slot == "spender" else kind
-            return kind, getattr(found, kind)
+            return _OWN.get(slot, kind)
     return None
 
 
@@ -265,13 +288,21 @@ def _names(request: str) -> Iterator[str]:
         if not word or not any(c.isalnum() for c in word):
             continue
         low = word.lower()
-        if low not in _STOP and not re.fullmatch(r"\d{1,2}|\d*[.,][\d.,]+[km%]?|\d+[km%]", low):
+        if (
+            low not in STOP
+            and low not in COMMON
+            and not re.fullmatch(r"\d{1,2}|\d*[.,][\d.,]+[km%]?|\d+[km%]", low)
+        ):
             yield from _endings(word)
-        if (low in _STOP and f"{word}. " not in request) or closed:
+        if ((low in STOP or low in COMMON) and low not in _HEADS and f"{word}. " not in request) or closed:
             continue
         whole = word + "." if f"{word}. " in request else word
         for other, ends in words[i + 1 : i + 3]:
-            if not other or other.lower() in _STOP:
+            if (
+                not other
+                or other.lower() in STOP
+                or (other.lower() in COMMON and other.lower() not in _TAILS)
+            ):
                 break
             for tail in _endings(other):
                 yield f"{whole} {tail}"[:_LONG]
@@ -302,7 +333,7 @@ def _symbols(request: str) -> Iterator[str]:
     for sign, code in CURRENCIES.items():
         if not sign.isalpha() and sign in low:
             yield code
-    for sign, code in _PREFIXED.items():
+    for sign, code in PREFIXED.items():
         if sign in low:
             yield code
     words = re.findall(r"[^\W_]+", request)
@@ -310,18 +341,21 @@ def _symbols(request: str) -> Iterator[str]:
         bare = word.lstrip("0123456789")
         known = bare.lower()
         pair = f"{known} {words[i + 1].lower()}" if i + 1 < len(words) else ""
-        if pair in _PAIRS:
-            yield _PAIRS[pair]
+        if pair in PAIRS:
+            yield PAIRS[pair]
         if known in CURRENCIES:
             yield CURRENCIES[known]
         elif len(known) >= 4 and known not in SYMBOLS:
             yield from sorted(CURRENCIES[w] for w in near_words(known, _index()) if w in CURRENCIES)
-            yield from (CURRENCIES[w] for w in _GLUED if known.startswith(w) or known.endswith(w))
+            yield from (CURRENCIES[w] for w in GLUED if known.startswith(w) or known.endswith(w))
         if known in SYMBOLS:
             yield SYMBOLS[known]
         if word != bare and bare[:1] in "kKmM" and _SYMBOL.fullmatch(bare[1:]):
             yield bare[1:].upper()
-        if _SYMBOL.fullmatch(bare) and (known not in _STOP or bare.isupper()):
+        if known in CURRENCIES and known.upper() != CURRENCIES[known]:
+            continue
+        shouted = bare.isupper() and not request.isupper()
+        if _SYMBOL.fullmatch(bare) and (shouted or (known not in STOP and known not in COMMON)):
             yield bare.upper()
             if known.endswith("s") and len(known) > 3:
                 yield bare[:-1].upper()
@@ -329,7 +363,7 @@ def _symbols(request: str) -> Iterator[str]:
 
 def _says_all(numbers: Numbers) -> bool:
     words = [t.text for t in numbers.tokens]
-    return any(word in _ALL or _known(word)[0] == "all" for word in words)
+    return any(word in ALL or _known(word)[0] == "all" for word in words)
 
 
 # --- times -----------------------------------------------------------------------------------------------------
@@ -337,12 +371,12 @@ def _says_all(numbers: Numbers) -> bool:
 
 def _known(word: str) -> tuple[str, str]:
     """What a word says about time or sum, also with one slip of the fingers."""
-    if word in _WORDS:
-        return _WORDS[word]
-    if len(word) > 3 and word not in _STOP:
-        near = sorted(w for w in near_words(word, _index()) if w in _WORDS)
+    if word in TIMES:
+        return TIMES[word]
+    if len(word) > 3 and word not in STOP and word not in SYMBOLS and word not in COMMON:
+        near = sorted((TIMES[w][0] != "unit", w) for w in near_words(word, _index()) if w in TIMES)
         if near:
-            return _WORDS[near[0]]
+            return TIMES[near[0][1]]
     return "", ""
 
 
@@ -400,6 +434,15 @@ def _schedules(numbers: Numbers, units: list[tuple[int, str]]) -> Iterator[str]:
         yield from ("2 weeks", "2 days", "2 months", "2 hours", "2 years")
 
 
+def _says_fixed_day(numbers: Numbers) -> bool:
+    words = [t.text for t in numbers.tokens]
+    return any(
+        TIMES.get(word, ("",))[0] == "weekday"
+        and (before in _EACH or (word.endswith("days") and word != before))
+        for before, word in pairwise(["", *words])
+    )
+
+
 def _days(numbers: Numbers, request: str, spans: list[str]) -> tuple[list[str], list[str]]:
     """Days as ``on``, ``start`` and ``until`` write them, and as a schedule's ``on`` does."""
     tokens = numbers.tokens
@@ -420,7 +463,7 @@ def _days(numbers: Numbers, request: str, spans: list[str]) -> tuple[list[str], 
     ]
     dates = []
     for name in dict.fromkeys(value for kind, value in said if kind == "month"):
-        month = _MONTHS.index(name) + 1
+        month = MONTHS.index(name) + 1
         dates += [f"{month:02d}-{day:02d}" for day in dict.fromkeys([*in_month, *whole]) if day < 32]
     for one, other in re.findall(r"(?<![\d/])(\d{1,2})/(\d{1,2})(?![\d/])", request):
         for month, day in ((int(one), int(other)), (int(other), int(one))):

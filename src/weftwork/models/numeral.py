@@ -109,6 +109,11 @@ class Number:
     percent: bool = False
     share: bool = False
 
+    @property
+    def digits(self) -> str:
+        """The value as plain digits."""
+        return write_digits(self.value)
+
 
 @dataclass(slots=True)
 class Numbers:

@@ -85,6 +85,30 @@ def test_hardly_any_meaning_of_the_grammar_is_lost() -> None:
     assert len(lost) <= len(rows) * 0.003, lost
 
 
+def test_a_number_is_told_once() -> None:
+    request = "copy degen_wolf, 50 USDC per trade"
+    copied = {"intent": "copy_trader", "trader": "degen_wolf"}
+    assert holds(request, {**copied, "max_per_trade": "50", "cap_token": "USDC"})
+    assert holds(request, {**copied, "amount": "50", "token": "USDC"})
+    assert not holds(request, {**copied, "amount": "50", "token": "USDC", "max_per_trade": "50"})
+    assert "limit_order" not in kinds("sell the ETH at 1800")
+    assert find_candidates("lend 5 ETH for 30 days, from may 4").numbers == ("5",)
+
+
+def test_a_recipient_is_the_address_where_one_is_named() -> None:
+    paid = {"intent": "transfer", "amount": "5", "token": "ETH"}
+    assert holds("pay my friend rita 5 ETH, rita.eth", {**paid, "to": "rita.eth"})
+    assert not holds("pay my friend rita 5 ETH, rita.eth", {**paid, "to": "friend"})
+    assert holds("pay rita 5 ETH from savings.eth", {**paid, "to": "rita"})
+
+
+def test_a_weekday_said_as_a_schedule_is_told() -> None:
+    paid = {"intent": "recurring_payment", "amount": "5", "token": "ETH", "to": "rita", "every": "week"}
+    assert holds("pay rita 5 ETH every friday", {**paid, "on": "friday"})
+    assert not holds("pay rita 5 ETH every friday", paid)
+    assert holds("pay rita 5 ETH every week from friday", {**paid, "start": "friday"})
+
+
 def test_the_same_text_gives_the_same_schema_byte_for_byte() -> None:
     text = "swap twelve and a half k USDC for ETH, half a percent slippage"
     one, two = (json.dumps(ground_schema(INTENT_SCHEMA, text)) for _ in range(2))

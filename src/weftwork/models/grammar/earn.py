@@ -89,7 +89,10 @@ def stake(s: Slots) -> Line:
         obj = {"amount": "all", "token": symbol}
     out = {"intent": "stake", **obj}
     clauses = []
-    if s.chance(0.4):
+    if s.chance(0.14) and not text.startswith("stake it all"):
+        v, out["venue"] = s.venue(w.STAKING)
+        form, text = "verb", s.x(s.pick(manner.STAKE_AT), m=m, v=v)
+    elif s.chance(0.4):
         v, name = s.venue(w.STAKING)
         if s.chance(0.12):
             name = w.address(s.rng)
@@ -120,6 +123,9 @@ def unstake(s: Slots) -> Line:
         verbs = [p for p in verbs if "{m0}" not in p]
     form, text = _text(s, verbs, full, 0.82, **pattern_slots)
     out = {"intent": "unstake", **obj}
+    if s.chance(0.14):
+        v, out["venue"] = s.venue(w.STAKING)
+        return "verb", s.x(s.pick(manner.UNSTAKE_AT), m=m, v=v), _order(out, ("intent", "amount", "token", "valued_in", "venue"))
     if s.chance(0.12):
         v, name = s.venue(w.STAKING, known=True)
         out["venue"] = name
@@ -155,15 +161,22 @@ def lend(s: Slots) -> Line:
     else:
         verbs = LEND if m.startswith("my ") else [p for p in LEND if "{m0}" not in p]
         form, text = _text(s, verbs, LEND_FULL, 0.8, m=m, m0=bare)
-    if s.chance(0.16):
+    if s.chance(0.22):
         p, digits = _rate(s)
         out["min_rate"] = digits
         text += s.phrase.expand("~" + s.pick(RATE_MIN), {"p": p})[1:]
-    if s.chance(0.15):
+    if s.chance(0.2):
         d, span = s.duration()
         out["for"] = span
         text += s.phrase.expand("~" + s.pick(FOR), {"d": d})[1:]
     return form, text, _order(out, ("intent", "amount", "token", "valued_in", "venue", "min_rate", "for"))
+
+
+def _borrow(s: Slots, m: str, out: dict[str, str]) -> tuple[str, str]:
+    if s.chance(0.16):
+        v, out["venue"] = s.venue(w.LENDING)
+        return "verb", s.x(s.pick(manner.BORROW_AT), m=m, v=v)
+    return _text(s, BORROW, BORROW_FULL, 0.85, m=m)
 
 
 def borrow(s: Slots) -> Line:
@@ -187,12 +200,12 @@ def borrow(s: Slots) -> Line:
             form, text = "verb", s.x(s.pick(BORROW_FRONT), c=c, m=m)
             form = "full" if text.startswith(("against", "using", "with")) else "verb"
         else:
-            form, text = _text(s, BORROW, BORROW_FULL, 0.85, m=m)
+            form, text = _borrow(s, m, out)
             clause = s.phrase.expand("~" + s.pick(AGAINST), {"c": c})[1:]
             text += clause.replace("my my", "my").replace("my all", "all")
     else:
-        form, text = _text(s, BORROW, BORROW_FULL, 0.85, m=m)
-    if s.chance(0.3):
+        form, text = _borrow(s, m, out)
+    if s.chance(0.3) and "venue" not in out:
         v, name = s.venue(w.LENDING)
         out["venue"] = name
         text += s.phrase.expand("~" + s.pick([" [from|on|at|via|through|with] {v}", " from {v}", " on {v}", ", use {v}"]), {"v": v})[1:]
@@ -214,6 +227,9 @@ def repay(s: Slots) -> Line:
         t, symbol = s.token([*w.STABLE, "ETH"])
         form, text = "verb", s.x(s.pick(REPAY_ALL), t=t)
         out = {"intent": "repay", "amount": "all", "token": symbol}
+        if s.chance(0.25):
+            v, out["venue"] = s.venue(w.LENDING)
+            return form, s.x(s.pick(manner.REPAY_ALL_AT), t=t, v=v), _order(out, ("intent", "amount", "token", "venue"))
     else:
         m, obj = s.money("token" if s.chance(0.8) else "fiat", parts=False, pool=[*w.STABLE, "ETH"])
         if s.chance(0.1):
@@ -227,6 +243,9 @@ def repay(s: Slots) -> Line:
         else:
             form, text = _text(s, REPAY, REPAY_FULL, 0.85, m=m)
         out = {"intent": "repay", **obj}
+        if s.chance(0.2) and not obj["amount"].endswith("%"):
+            v, out["venue"] = s.venue(w.LENDING)
+            return "verb", s.x(s.pick(manner.REPAY_AT), m=m, v=v), _order(out, ("intent", "amount", "token", "valued_in", "venue"))
     if s.chance(0.42) or text in ("repay", "pay back") or (text.startswith("pay back") and "loan" not in text and "debt" not in text and "borrow" not in text and "owe" not in text):
         said = any(word in text for word in ("loan", "debt", "borrow", "owe", "repayment", "lend"))
         v, name = s.venue(w.LENDING, known=not said)

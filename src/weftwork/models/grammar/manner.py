@@ -5,6 +5,16 @@
 
 from __future__ import annotations
 
+MACROS = {
+    "did": "[[covered|paid for|took care of|sorted out|got|picked up|bought|arranged|ordered|handled|organised|booked] [dinner|lunch|breakfast|the tickets|the taxi|the hotel|the flights|the groceries|the drinks|the pizza|the rent|the bill|the gift|the flowers|the cake|the concert|parking|the ferry|our table|the internet|the deposit|the insurance]"
+           "|[helped me|helped out|gave me a hand|drove me home|watched the kids|walked the dog|fixed my bike|painted the fence|cleaned the house|cut my hair|mowed the lawn|fed the cat|lent me a drill|taught me piano|moved my sofa|wrote the report|designed the logo|did the taxes|repaired the roof|babysat|worked overtime|found my keys|won the bet|shipped the code|translated the letter]]",
+    "state": "[is|was] [short on cash|waiting|broke|in a bind|stuck abroad|low on funds|behind on rent|out of gas|travelling|starting school|getting married|turning thirty|raising money|collecting donations|saving up|hungry|stranded|between jobs|owed money|asking again]",
+    "them": "[him|her|them]", "they": "[he|she|they]", "their": "[his|her|their]",
+    "pays": "[send|pay|give|wire|slide|shoot|transfer|get|hand|drop|zap|ping|venmo]",
+}
+TRANSFER_WHY = [
+    "{to} <did>[,|;|.| and|, so] [please |][<pays> <them> {m}|<pays> {m} to <them>|<pays> <them> {m} back|<pays> back {m}|i owe <them> {m}|i owe <them> {m}, send it|<they> should get {m}|<they> gets {m}|{m} [is|are] due]", "{to} <state>[,|;|.| and|, so] [please |][<pays> <them> {m}|<pays> {m} to <them>|<pays> <them> {m} from me|<they> needs {m}|let <them> have {m}|help <them> with {m}|help out with {m}]", "[since|because|as] {to} <did>, <pays> <them> {m}", "[since|because|as] {to} <state>, <pays> <them> {m}", "<pays> {to} {m}[,|;|.| because| since| as] <they> <did>", "<pays> {to} {m}[,|;|.| because| since| as] <they> <state>", "<pays> {m} to {to}[,|;|.| because| since| as] <they> <did>", "<pays> {m} to {to}[,|;|.| because| since| as] <they> <state>", "<they> <did>: {m} to {to}", "{m} to {to}, <they> <did>", "{m} for {to}, who <did>", "{to} <did> and [is owed|needs|wants|gets|is due|has earned|asked for] {m}[, send it|, pay <them>|. please pay|, do it|]", "[i|we] owe {to} for [the tickets|dinner|lunch|the ride|the room|the repair|the lessons|the food|last week|yesterday][,|:|;| -] [<pays> <them> {m}|it's {m}|it comes to {m}|{m}|send {m}]", "{to} says [i|we] owe <them> {m}[, pay up|, send it|, so send it|. pay it|, settle it]",
+]
 TRANSFER_VERB = [
     "get {to} {m}", "see {to} right with {m}", "[bung|ping|flick|float|spring|post|mail|shove] {m} [over |across |]to {to}", "[bung|ping|flick|float|post|award|allot] {to} {m}", "send along {m} to {to}", "pass along {m} to {to}", "get {m} out to {to}", "hand over {m} to {to}", "pay {to} the {m} [i|we] [owe|promised|agreed on|talked about|mentioned|agreed]", "[settle|clear|close|square] my [tab|bill|debt|balance|account] with {to}[:|, it's|, that's|, which is|.] {m}", "[load|refill|fill up|top up] {to} with {m}",
     "[help|support|sponsor|surprise|thank|reward|bless|provide|supply|furnish] {to} with {m}", "help {to} out with {m}", "cover {to}'s [lunch|rent|ticket|share|phone bill|taxi|dinner|fare|tab][:| with|,] {m}", "[place|leave|put] {m} [in|into] {to}'s [hands|wallet|account]", "transfer {m} out of my [wallet|account|balance] [and |]into {to}'s", "[release|disburse|dispense|distribute|allot|award|grant|present] {m} to {to}", "settle things with {to} by [sending|paying|giving] {m}", "do {to} a [favor|favour|kindness|solid] and [send|give] {m}", "complete a payment of {m} to {to}",
@@ -169,6 +179,21 @@ EXACT_VERB = [
 ]
 EXACT_FULL = [
     "i[ want|'d like| need] to [get|have|end up with|receive|own] [exactly |]{r}, [paying|paid] [with |in ]{s}", "[exactly |]{r} [bought|purchased|paid] with {s}", "{s} for [exactly |precisely ]{r}", "{r} is what i need, [use|sell|take] [some |my |]{s}", "get {r} and charge it to my {s}", "take {s} from my wallet, [buy|get] {r}",
+]
+REPAY_AT = [
+    "repay {m} of my {v} [loan|debt|borrow]", "pay {m} [toward|towards|on|off|against|into] my {v} [loan|debt|borrow]", "[settle|clear|cover|reduce|lower|cut|shrink|pay down] my {v} [debt|loan] [with|by] {m}", "[send|give|hand] {v} back {m} of [my loan|what i owe|what i borrowed|the loan]", "pay {v} back {m} [i borrowed|of my loan|of what i owe|i owe them|on the loan]", "[clear|settle|pay|repay|pay off] {m} of what i owe [{v}|to {v}|at {v}|on {v}]", "pay back {m} of [what|the money] i borrowed [from|at|on|through] {v}", "[repay|pay back|return] [to |]{v} the {m} [i borrowed|it lent me|they lent me|i owe|of debt|of my loan]", "make a {v} [loan payment|repayment] of {m}", "[loan|debt] at {v}: [repay|pay back|pay off] {m}", "on {v}, [repay|pay back] {m}", "[apply|put|use] {m} [to|toward|on|for] my {v} [loan|debt|repayment]",
+]
+REPAY_ALL_AT = [
+    "[repay|pay off|pay back|clear|close|settle|end|finish|kill] my [whole |entire |full |]{t} [loan|debt] [at|on|with|from] {v}", "[repay|pay off|pay back|clear|close|settle|end|finish] my [whole |entire |full |]{v} {t} [loan|debt]", "[repay|pay off|clear|settle] [everything|all] i owe {v} in {t}", "[repay|return|give back] [{v}|to {v}] all the {t} i [borrowed|owe]", "[repay|return] all the {t} i borrowed [from|at|on|through] {v}", "zero out my {t} [loan|debt] [at|on] {v}",
+]
+BORROW_AT = [
+    "take out a {v} loan of {m}", "[have|let|make] {v} lend me {m}", "[get|ask] {v} to lend me {m}", "[use|go to|try] {v} [to|and] borrow {m}", "open a {m} loan [on|at|with] {v}", "ask {v} for a loan of {m}", "on {v}[,|] [borrow|take out a loan of|get a loan of] {m}", "through {v}[,|] borrow {m}", "get a {v} loan[:| of|,] {m}", "borrow from {v}[:|,] {m}", "borrow [on|at|via|with] {v}[:|,] {m}", "tap {v} for a loan of {m}", "take a {m} loan from {v}", "draw {m} of credit from {v}",
+]
+STAKE_AT = [
+    "use {v} to stake {m}", "let {v} stake {m}", "[give|hand|send] {m} to {v} for staking", "[pick|choose|take] {v} as [my |the |]validator [and|to] stake {m}", "[delegate|bond|stake] to {v}[:|,] {m}", "stake with {v}[:|,] {m}", "[choose|use|pick] {v} for staking {m}", "on {v}[,|] stake {m}", "[delegate|bond|stake] {m} to [the |][validator|pool|operator|node] [called |named |]{v}", "make {v} my validator for {m}", "[put|place|lock] {m} [in|into] {v}'s [staking pool|pool|validator|staking]", "earn staking [rewards|yield] [at|with|through|via] {v} on {m}",
+]
+UNSTAKE_AT = [
+    "have {v} [unstake|release|unbond] {m}", "tell {v} to [release|unstake|unbond] {m}", "use {v} to unstake {m}", "unstake from {v}[:|,] {m}", "on {v}[,|] unstake {m}", "get {m} [that|which] i staked [with|at|on] {v} back", "[take|pull|get] {m} of my {v} stake [out|back]", "[reduce|cut|lower|shrink] my {v} stake by {m}", "withdraw {m} from my {v} [stake|staking position]", "[undelegate|unbond|unstake] {m} from [the |][validator|pool|operator|node] [called |named |]{v}",
 ]
 NEUTRAL = """
 spare leftover little old brand-new shiny precious hard-earned dusty remaining whole lovely nice big small tiny extra

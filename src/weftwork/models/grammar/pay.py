@@ -75,13 +75,15 @@ def transfer(s: Slots) -> Line:
     to, who = s.someone()
     form = "verb" if s.chance(0.68) else "full"
     pattern = s.pick(TRANSFER_VERB if form == "verb" else TRANSFER_FULL)
+    if s.chance(0.12):
+        form, pattern = "full", s.rng.choice(manner.TRANSFER_WHY)
     if to.startswith(("address", "wallet", "this")) and ("'s" in pattern or pattern.startswith(("{to}", "[need"))):
         pattern = "<send_over><over> {m} to {to}"
     text = s.x(pattern, m=m, to=to, t0=s.x("[money|cash|crypto|funds]"))
     if s.chance(0.13) and form == "verb":
         text += " " + s.x("<because>")
     out = {"intent": "transfer", **obj, "to": who}
-    if s.chance(0.16):
+    if s.chance(0.2):
         when, day = s.day()
         out["on"] = day
         if s.chance(0.3) and form == "verb":
@@ -93,6 +95,7 @@ def transfer(s: Slots) -> Line:
     return form, text, out
 
 
+MACROS.update(manner.MACROS)
 RECURRING_VERB = [
     "<payverb> {to} {m} {e}", "<payverb> {to} {m} {e}", "<payverb> {m} to {to} {e}", "<payverb> {m} to {to} {e}", "<send_over> {m} to {to} {e}", "<send_over> {m} {e} to {to}",
     "set up a [recurring|standing|repeating|scheduled|regular|automatic] [payment|transfer|order] of {m} to {to} {e}",

@@ -31,18 +31,18 @@ MAKERS: dict[str, tuple[Maker, float]] = {
     "swap": (trade.swap, 1.35),
     "stake": (earn.stake, 0.9),
     "unstake": (earn.unstake, 0.95),
-    "lend": (earn.lend, 0.85),
+    "lend": (earn.lend, 1.0),
     "borrow": (earn.borrow, 1.0),
     "repay": (earn.repay, 1.1),
     "approve": (pay.approve, 0.9),
     "revoke": (pay.revoke, 0.8),
-    "limit_order": (trade.limit_order, 1.25),
-    "stop_loss": (trade.stop_loss, 1.15),
+    "limit_order": (trade.limit_order, 1.5),
+    "stop_loss": (trade.stop_loss, 1.35),
     "recurring_payment": (pay.recurring_payment, 1.7),
     "copy_trader": (trade.copy_trader, 1.15),
     "buy_work": (work.buy_work, 1.4),
 }
-NONE_WEIGHT = 2.6
+NONE_WEIGHT = 2.8
 BRIEF = 0.02
 """Share of the requests that are written as notes."""
 _NAMES = list(MAKERS)

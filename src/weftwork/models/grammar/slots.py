@@ -160,7 +160,7 @@ class Slots:
         return f"{n} {name}", w.plain(v), code
 
     def money(self, kind: str = "any", parts: bool = True, pool: list[str] | None = None, avoid: str = "",
-              worth: float = 0.05) -> tuple[str, dict[str, str]]:  # fmt: skip
+              worth: float = 0.07) -> tuple[str, dict[str, str]]:  # fmt: skip
         """An amount with its token: ``kind`` is ``any``, ``token`` or ``fiat``."""
         rng = self.rng
         if kind == "fiat" or (kind == "any" and self.chance(0.22)):
@@ -235,11 +235,18 @@ class Slots:
     def someone(self) -> tuple[str, str]:
         """A recipient: name, role, domain, address or @handle."""
         rng, pick = self.rng, self.rng.random()
+        if pick < 0.025:  # a person and the account of that person, which is the recipient
+            person = protect(self.cased(w.person(rng) if self.chance(0.6) else rng.choice(w.ROLES)))
+            name = w.address(rng) if self.chance(0.5) else self.cased(w.ens(rng))
+            form = "[{p} at {a}|{p} ({a})|{p}, [his|her|their] [address|wallet] is {a}|{p}'s [wallet|address|account] {a}|{p}, {a}|{p} on {a}|{p} via {a}|my friend {p} at {a}]"
+            return self.x(form, p=person, a=protect(name)), name
         if pick < 0.42:
             name = self.cased(w.person(rng))
             text = protect(name)
             if self.chance(0.1):
-                lead = "[my friend|my buddy|my sister|my brother|my cousin|my colleague|our|my mate|good old|my boss|my uncle|my neighbor|"
+                role = s_role if (s_role := rng.choice(w.ROLES)).split()[-1] not in ("account", "wallet", "vault", "safe", "burner", "ledger", "dao", "treasury", "multisig", "payroll") else "friend"
+                lead = f"my {role} | our {role} |the {role} |" if self.chance(0.5) else ""
+                lead = "[" + lead + "my friend|my buddy|my sister|my brother|my cousin|my colleague|our|my mate|good old|my boss|my uncle|my neighbor|"
                 text = self.x(lead + "my landlord|our accountant|my pal|my roommate|my dear friend|my coworker|my aunt|a guy named|my dentist] ") + text
             elif self.chance(0.05):
                 text += self.phrase.expand("~['s wallet|'s address|'s account| from work| over at the office]")[1:]
@@ -409,7 +416,7 @@ class Slots:
         rng, pick = self.rng, self.rng.random()
         if pick < 0.27:
             text, day = self.weekday()
-            form = "[every {d}|every {d}|every {d}|each {d}|on {d}s|weekly on {d}s|every week on {d}|each and every {d}|" \
+            form = "[every {d}|every {d}|every {d}|each {d}|on {d}s|weekly on {d}s|every week on {d}|each and every {d}|weekly, on {d}s|weekly, {d}|each week on {d}|on {d} of each week|on {d} of every week|{d}s, every week|always on {d}|on {d}, weekly|once a week, {d}s|every week, {d}|" \
                    "{d}s|every single {d}|once a week on {d}|weekly on {d}|every {d} [morning|night|afternoon]|on a {d} every week]"
             return self.x(form, d=text), {"every": "week", "on": day}
         if pick < 0.36:
@@ -425,7 +432,7 @@ class Slots:
             text, day = self.month_number()
             form = "[on {d} of every month|every month on {d}|on {d} of each month|monthly on {d}|each month on {d}|" \
                    "every {d}|{d} of every month|every month, on {d}|once a month on {d}|on {d} of the month, every month|" \
-                   "on {d} every month|on {d} each month|on {d} monthly|{d} of each month]"
+                   "on {d} every month|on {d} each month|on {d} monthly|{d} of each month|monthly, {d}|monthly, on {d}|every month, {d}|each month, on {d}|{d}, monthly|{d}, every month|{d} of the month|on {d} of the month|always on {d} of the month]"
             if text.split()[1][0].isdigit() is False:
                 form = form.replace("|every {d}|", "|")
             return self.x(form, d=text).replace("every the ", "every "), {"every": "month", "on": day}

@@ -211,14 +211,19 @@ def limit_order(s: Slots) -> Line:
         form = "verb"
         out = {**head, "amount": obj["amount"], "sell": obj["token"], "buy": buy, **price}
     tail = s.rng.random()
-    if tail < 0.07:
+    clause = ""
+    if tail < 0.12:
         word, day = s.until_day()
         out["until"] = day
-        text += s.x("[|,|,] [good until|valid until|good till|until|till|expiring|expires|valid through|good through|expiring on|keep it open until|keep it open till] {d}", d=word)
-    elif tail < 0.14:
+        clause = s.x("[good until|valid until|good till|until|till|expiring|expires|valid through|good through|expiring on|keep it open until|keep it open till|up to|up until|order ends|the order stands until|keep trying until|leave it in the book until|scrap the order on|take the order down on|valid to|working until|order dies] {d}", d=word)
+    elif tail < 0.24:
         word, span = s.duration("days days hours weeks months")
         out["for"] = span
-        text += s.x("[|,|,] [good for|valid for|for the next|open for|keep it open for|leave it up for|lasting|expires in|expiring in|expire it after] {d}", d=word).replace("the next a", "the next")
+        clause = s.x("[good for|valid for|for the next|for|open for|keep it open for|leave it up for|lasting|expires in|expiring in|expire it after|over the next|during the next|keep trying for|the order stands for|leave it in the book for|scrap the order after|take the order down after|working for|within the next] {d}", d=word).replace("the next a", "the next")
+    if clause and form == "verb" and s.chance(0.12) and clause.startswith(("until", "till", "for", "over", "during", "within")):
+        text = clause + "\x03" + text
+    elif clause:
+        text += s.x("[|,|,|.|;] ") + clause
     return form, text, _order(out, *LIMIT_KEYS)
 
 
