@@ -21,6 +21,7 @@ from weftwork.network.render import NodeRole
 from weftwork.network.rogue_node import ThriftyNode
 from weftwork.spec.standing import Outcome
 from weftwork.units import WAD, Digest
+from weftwork.wire.limits import Limits
 
 pytestmark = [needs_mitsuba, needs_sandbox]
 
@@ -99,37 +100,49 @@ async def render_tiles_alone(client: RenderClient, folder: Path) -> tuple[dict[t
     return out, count
 
 
-async def test_a_node_killed_in_mid_job_is_left_and_its_bundle_goes_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tiles", [0, 1, 2])
+async def test_a_node_killed_before_in_or_after_its_tiles_is_left_and_others_render_them(
+    tmp_path: Path, tiles: int
+) -> None:
     async with Studio(tmp_path) as studio:
-        dying = await studio.add_node("dying", MortalNode)
+        dying = await studio.add_node("dying", MortalNode, limits=Limits(drain_seconds=0.1))
+        dying.node.dies_after = tiles
         await studio.add_node("sturdy")
         artist = await studio.open()
         before = {name: studio.coins(name) for name in ("dying", "sturdy", "artist")}
-        scene, files = studio.scene()
+        scene, files = studio.scene(width=64, height=32)
         await artist.order(scene, files, [1, 2], tile_size=32)
 
         result = await artist.run()
 
         assert result.state == "done"
-        assert dying.node.rendered == 1
+        assert dying.node.rendered == tiles
         assert studio.coins("dying") == before["dying"]
         assert studio.coins("sturdy") - before["sturdy"] == before["artist"] - studio.coins("artist")
         assert [event.facts["node"] for event in studio.told("lost")] == [studio.wallet("dying")]
         assert artist.repute.outcomes(dying.place.agent) == [Outcome.LATE]
+        assert {bundle.node for bundle in artist.journal.bundles.values()} == {studio.wallet("sturdy")}
 
 
 class MortalNode(RenderNode):
-    """Dies after its first tile: from then on nobody answers at its port."""
+    """Dies after so many of its two tiles: nobody answers at its port, nothing is handed in."""
 
     rendered = 0
+    dies_after = 1
 
     async def make_tile(self, manifest: Manifest, index: int) -> TileResult:
-        if self.rendered:
-            assert self.running is not None
-            asyncio.get_running_loop().create_task(self.running.stop())
+        if self.rendered == self.dies_after:
+            self.die()
             await asyncio.Event().wait()
         self.rendered += 1
-        return await super().make_tile(manifest, index)
+        result = await super().make_tile(manifest, index)
+        if self.rendered == len(manifest.tiles) == self.dies_after:
+            self.delivery.deliver = lambda held: self.die()  # type: ignore[method-assign]
+        return result
+
+    def die(self) -> None:
+        assert self.running is not None
+        asyncio.get_running_loop().create_task(self.running.stop())
 
 
 async def test_a_node_that_comes_back_hands_in_what_it_had_rendered(tmp_path: Path) -> None:
