@@ -62,8 +62,9 @@ def serve_miner(port: int, folder: str) -> None:
 def serve_gateway(port: int, folder: str, miner_url: str, name: str = "ours") -> None:
     """Our gateway as it ships: keys, routing, receipts checked, vouchers signed, no answer before its receipt
     is on disk; ``late``: records follow within a tenth of a second."""
-    from weftwork.models.gateway.app import Gateway, Setting, tune_process
+    from weftwork.models.gateway.app import Gateway, Setting
     from weftwork.models.gateway.directory import Seat
+    from weftwork.wire.running import tune_process
 
     def make() -> object:
         late = name == "late"

@@ -138,12 +138,16 @@ def _run(home: Home, plan: Plan, say: Any, as_json: bool, level: str) -> None:
     from weftwork.network.life import run_network
     from weftwork.network.local import LocalNetwork
     from weftwork.wire import log
+    from weftwork.wire.running import tune_process
 
     log.configure("json" if as_json else "human", level)  # type: ignore[arg-type]
 
+    def show(network: LocalNetwork) -> None:
+        _show_ready(network, as_json)
+        tune_process()
+
     async def main() -> None:
-        network = LocalNetwork(home, plan, say, STARTED)
-        await run_network(network, lambda up: _show_ready(up, as_json))
+        await run_network(LocalNetwork(home, plan, say, STARTED), show)
 
     try:
         import uvloop

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import ssl
 from collections import deque
@@ -24,6 +25,7 @@ __all__ = ["Client", "Reply", "StreamReply"]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _names: set[str] = set()  # of headers, found valid
+_LONG = 10.0  # seconds; a shorter time is kept to the millisecond
 _JSON_LINE = {"content-type": "application/json"}
 
 
@@ -116,6 +118,7 @@ class Client:
         self._busy: set[ClientConnection] = set()
         self._tls: ssl.SSLContext | None = None
         self._closed = False
+        self._look: asyncio.TimerHandle | None = None
 
     async def request(
         self,
@@ -201,6 +204,8 @@ class Client:
     async def close(self) -> None:
         """Closes all connections; calls under way end with :class:`Unreachable`."""
         self._closed = True
+        if self._look is not None:
+            self._look.cancel()
         for connection in list(self._busy):
             connection.fail(Unreachable("the client was closed", value=connection.place[1]))
         for connections in self._idle.values():
@@ -231,7 +236,7 @@ class Client:
         """
         while True:
             connection = await self._take(target, min(self.connect_timeout, seconds))
-            timer = connection.loop.call_later(seconds, _expire, connection, seconds)
+            timer = self._watch(connection, seconds)
             try:
                 await connection.ask(data, limit, streaming)
             except BaseException as error:
@@ -242,7 +247,26 @@ class Client:
             else:
                 return connection
             finally:
-                timer.cancel()
+                connection.deadline = math.inf
+                if timer is not None:
+                    timer.cancel()
+
+    def _watch(self, connection: ClientConnection, seconds: float) -> asyncio.TimerHandle | None:
+        """Lets ``connection`` fail after ``seconds``: a long time by a look each second at all of them, which
+        costs a call less than a timer of its own does."""
+        loop = connection.loop
+        if seconds < _LONG:
+            return loop.call_later(seconds, _expire, connection, seconds)
+        connection.deadline, connection.seconds = loop.time() + seconds, seconds
+        if self._look is None:
+            self._look = loop.call_later(1.0, self._sweep, loop)
+        return None
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in [one for one in self._busy if one.deadline < now]:
+            _expire(connection, connection.seconds)
+        self._look = loop.call_later(1.0, self._sweep, loop) if self._busy else None
 
     async def _take(self, target: Target, seconds: float) -> ClientConnection:
         if self._closed:

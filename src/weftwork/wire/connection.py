@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ class ClientConnection(asyncio.Protocol):
         self.uses = 0
         self.idle_since = 0.0
         self.idle_limit = 0.0
+        self.deadline = math.inf
+        self.seconds = 0.0
         self.status = 0
         self.headers: dict[str, str] = {}
         self.waiter: asyncio.Future[None] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import signal
 from collections.abc import Awaitable, Callable
@@ -115,3 +116,10 @@ def run(
         asyncio.run(main())
     else:
         uvloop.run(main())
+
+
+def tune_process() -> None:
+    """Settings for a process that now serves for good: what it holds by now is no longer looked through for
+    garbage, and the rest less often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

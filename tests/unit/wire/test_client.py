@@ -316,6 +316,13 @@ async def test_silent_peers_time_out() -> None:
             await stream.read()
 
 
+async def test_silent_peer_times_out_after_a_long_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weftwork.wire.client._LONG", 0.1)  # what is longer is looked at each second
+    async with peer(saying(b"", then_wait=True)) as url, Client(local=True, timeout=0.2) as client:
+        with pytest.raises(TimedOut, match=r"0\.2 s"):
+            await client.get_json(url)
+
+
 async def test_peer_that_drips_does_not_outlast_the_timeout() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + b"Content-Length: 1000\r\n\r\n")

@@ -5,7 +5,6 @@ it.
 from __future__ import annotations
 
 import asyncio
-import gc
 import hmac
 import time
 from collections.abc import Callable, Iterable
@@ -387,15 +386,6 @@ class Gateway:
         self._require_admin(request)
         key = self.keys.change(request.params["id"], revoked=True)
         return {"id": key.id, "object": "key", "deleted": True}
-
-
-def tune_process() -> None:
-    """Settings for a process that is nothing but a gateway: what lives for good is no longer looked through
-    for
-    garbage, and the rest less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _read_cap(body: dict[str, Any]) -> int | None:
