@@ -78,7 +78,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that one supervisor holds; ``deadline`` in Unix seconds, ``grace`` between TERM and KILL."""
+    """All that one supervisor holds; ``deadline`` in Unix seconds, ``grace`` between TERM and KILL.
+
+    ``owner`` is a process, by its id and when it began, with which everything ends.
+    """
 
     key: str
     replicas: tuple[Replica, ...]
@@ -89,6 +92,7 @@ class Plan:
     log_bytes: int = 8 * 1024 * 1024
     output_rate: int = 4 * 1024 * 1024
     grace: float = 3.0
+    owner: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -100,7 +104,8 @@ class Plan:
         replicas = tuple(_replica(item) for item in value["replicas"])
         ports = tuple(Port(**item | {"hosts": tuple(item["hosts"])}) for item in value["ports"])
         links = tuple(Link(**item) for item in value["links"])
-        return cls(**value | {"replicas": replicas, "ports": ports, "links": links})
+        owner = value["owner"] and tuple(value["owner"])
+        return cls(**value | {"replicas": replicas, "ports": ports, "links": links, "owner": owner})
 
 
 def _replica(value: dict[str, Any]) -> Replica:

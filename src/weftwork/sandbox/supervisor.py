@@ -5,7 +5,7 @@
 
 =================  ==================================================================================
 ``plan.json``      what to run: :class:`weftwork.sandbox.plan.Plan`
-``state.json``     how it stands, replaced whole at each change
+``state.json``     how it stands, replaced whole at each change; ``done`` once nothing is left
 ``alive``          locked while the supervisor lives, so that nobody need trust a process id
 ``owner.json``     its process id, and when that began (a reused id has another)
 ``control``        a socket for one word a connection: ``pause``, ``resume``, ``stop``
@@ -35,6 +35,7 @@ from weftwork.sandbox.plan import Link, Plan, Port
 from weftwork.sandbox.relay import Relay
 from weftwork.sandbox.tenant import BeginError, Tenant
 
+_OWNER_SECONDS = 0.5
 _WORDS = ("pause", "resume", "stop")
 
 
@@ -44,7 +45,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tenants = [Tenant(plan, replica, self.write_state) for replica in plan.replicas]
-        self.begun = self.stopped = False
+        self.begun = self.stopped = self.done = False
         self.error = ""
         self._bound: dict[Port, int] = {}
         self._relays: list[Relay] = []
@@ -71,6 +72,7 @@ class Supervisor:
         for tenant in self.tenants:
             await tenant.remove()
         _hang_up()
+        self.done = True
         self.write_state()
 
     def write_state(self) -> None:
@@ -88,6 +90,7 @@ class Supervisor:
         state = {
             "begun": self.begun,
             "stopped": self.stopped,
+            "done": self.done,
             "error": self.error,
             "host": self.plan.bind,
             "ports": ports,
@@ -145,15 +148,26 @@ class Supervisor:
     async def _hold(self) -> None:
         left = None if self.plan.deadline is None else max(self.plan.deadline - time.time(), 0)
         waits = [tenant.ended.wait() for tenant in self.tenants]
+        watch = asyncio.create_task(self._watch_owner())
         try:
             async with asyncio.timeout(left):
                 await asyncio.gather(*waits)
         except TimeoutError:
             await asyncio.gather(*(tenant.kill("out of time") for tenant in self.tenants))
+        watch.cancel()
         async with self._control:  # a word that is being obeyed is obeyed to its end
             pass
         if self._words:
             await asyncio.wait(self._words, timeout=1.0)
+
+    async def _watch_owner(self) -> None:
+        """Ends the lease with the process that it is tied to, where it is tied to one."""
+        if self.plan.owner is None:
+            return
+        pid, began = self.plan.owner
+        while began_at(pid) == began:  # noqa: ASYNC110
+            await asyncio.sleep(_OWNER_SECONDS)
+        await asyncio.gather(*(tenant.kill("its owner is gone") for tenant in self.tenants))
 
     async def _end_all(self) -> None:
         await asyncio.gather(*(tenant.kill() for tenant in self.tenants))

@@ -35,12 +35,17 @@ class Engine:
         return await _run(self.command(*words), seconds)
 
 
+_FOUND: dict[str, Engine] = {}
+
+
 async def find_engine(program: str = "podman") -> Engine:
-    """podman as it works here: ``--runtime`` and ``--cgroup-manager`` only where its own choice would fail.
+    """podman as it works here, asked once: with the runtime and the cgroup manager that this host has.
 
     :raises ExtraMissing: podman or an OCI runtime is not installed
     :raises Unavailable: it is installed and cannot hold anybody to limits here
     """
+    if program in _FOUND:
+        return _FOUND[program]
     path = shutil.which(program)
     if path is None:
         raise ExtraMissing(
@@ -71,7 +76,8 @@ async def find_engine(program: str = "podman") -> Engine:
             value=", ".join(sorted(controllers)),
             hint="rootless, limits need cgroup v2 and its controllers for the user: see podman-run(1)",
         )
-    return Engine(path, tuple(options), _ulimits(), rootless, str(info["version"]["Version"]))
+    found = Engine(path, tuple(options), _ulimits(), rootless, str(info["version"]["Version"]))
+    return _FOUND.setdefault(program, found)
 
 
 def _look_at_host() -> tuple[bool, bool]:

@@ -6,6 +6,7 @@ replica's group of processes is held to memory and scratch together, and each pr
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -21,13 +22,17 @@ from weftwork.sandbox.box import SYSTEM, Mount, build_box, write_etc
 from weftwork.sandbox.bubble import find_bubblewrap, run_sandboxed
 from weftwork.sandbox.cgroup import probe
 from weftwork.sandbox.plan import Plan, Replica, Share
+from weftwork.sandbox.supervisor import began_at
 
 _SCRATCH_SHARE = 4
 """One part in so many of the memory is offered as storage."""
 
 
 class ProcessExecutor(Supervised):
-    """Runs services as sandboxed processes; ``runtimes`` are what their images may name."""
+    """Runs services as sandboxed processes; ``runtimes`` are what their images may name.
+
+    ``tied`` leases end when this process does; others outlive it.
+    """
 
     name = "process"
 
@@ -39,11 +44,13 @@ class ProcessExecutor(Supervised):
         bind: str = "127.0.0.1",
         host: str = "",
         grace: float = 3.0,
+        tied: bool = False,
         clock: Callable[[], float] | None = None,
     ) -> None:
         given = {} if clock is None else {"clock": clock}
         super().__init__(folder, bind=bind, host=host, grace=grace, **given)
         self.runtimes = find_runtimes() if runtimes is None else runtimes
+        self.tied = tied
         self._checked = False
 
     async def check(self) -> None:
@@ -107,6 +114,7 @@ class ProcessExecutor(Supervised):
             log_bytes=limits.log_bytes,
             output_rate=limits.output_rate,
             grace=self.grace,
+            owner=(os.getpid(), began_at(os.getpid()) or 0) if self.tied else None,
         )
 
     def _share(

@@ -149,7 +149,8 @@ class Supervised:
                     if replica["state"] not in ("exited", "failed"):
                         replica["state"], replica["why"] = "failed", "its supervisor was killed"
                 write_whole(place / "state.json", state | {"stopped": True})
-            await self._sweep(lease, place)
+            if not state.get("done"):
+                await self._sweep(lease, place)
             await asyncio.to_thread(shutil.rmtree, place / "volumes", True)
 
     async def forget(self, lease: str) -> None:

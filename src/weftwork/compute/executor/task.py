@@ -34,7 +34,7 @@ class Task:
         self._group, self._limits = dataclasses.replace(group, services=(one,)), limits
         self._manifest, self._error = manifest, ""
         self._folder = Path(tempfile.mkdtemp(prefix="weft-task-"))
-        self._executor = ProcessExecutor(self._folder)
+        self._executor = ProcessExecutor(self._folder, tied=True)
         self._reader = LogReader(self._folder / key(_LEASE) / f"{service.name}-0" / "log")
         self._kept: deque[Line] = deque(maxlen=_LINES)
         self._count = 0
