@@ -15,14 +15,14 @@ STARTED = time.monotonic()
 """When this process began, as near as it can tell."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("use", "Raise a whole network, do real work on it, close an epoch, pay, trace and verify."),
+    "demo": ("use", "Raise a whole network, do real work on it, judge, pay, verify; rent machines, render."),
     "up": ("use", "Start a network, or some roles of one, and stay up."),
     "down": ("use", "Stop what `weft up` started."),
     "ask": ("use", "Ask the network; the words are the command."),
     "trace": ("use", "Draw the thread of an answer: who asked, answered, judged and was paid."),
     "verify": ("use", "Recompute a thread, and name the record that differs."),
     "join": ("supply", "Join a network as a miner, a validator or a provider."),
-    "compute": ("buy", "Rent machines: check, quote, deploy, look after and close."),
+    "compute": ("buy", "Rent machines by auction, have scenes rendered by many."),
     "epoch": ("study", "Show an epoch: weights, incentives, claims."),
     "status": ("study", "Show what runs here and what the ledger says."),
     "lab": ("study", "Run the protocol's formulas on your own numbers."),
