@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from harness.rental import COINS, MICRO, Rental, asks, hello
 
-from weftwork.compute.bidding import by_hand, choose_cheapest
+from weftwork.compute.bidding import by_hand, choose_best, choose_cheapest
 from weftwork.compute.error import NoBid
 from weftwork.compute.estate import read_estate
 from weftwork.errors import Refused, Reverted, Unreachable, WeftError
+from weftwork.network.rent import rate_supplier, read_scores
 from weftwork.units import WAD
 
 
@@ -243,6 +244,21 @@ async def test_a_provider_named_by_hand_is_taken_though_it_is_dearer(rental: Ren
     tenant = rental.add_tenant()
     done = await rental.rent(tenant, policy=by_hand(dear.provider.desk.agent))
     assert done.leases[0].supplier.name == "dear"
+
+
+async def test_the_best_provider_is_the_one_that_its_tenants_rated_highest(rental: Rental) -> None:
+    cheap = await rental.add_provider("cheap", asks(20))
+    dear = await rental.add_provider("dear", asks(30))
+    tenant, stranger = rental.add_tenant("tenant"), rental.add_tenant("stranger")
+    agents = {role.name: role.provider.desk.agent for role in (cheap, dear)}
+    for name, score in (("cheap", 40), ("dear", 95)):
+        await rental.rent(tenant, policy=by_hand(agents[name]))
+        rate_supplier(rental.venue, tenant.account, agents[name], score)
+    rate_supplier(rental.venue, stranger.account, agents["cheap"], 100)
+    scores = read_scores(rental.venue)
+    assert scores == {agents["cheap"]: 4_000, agents["dear"]: 9_500}, "who never leased has no say"
+    tenant.score_of = lambda agent: scores.get(agent, 0)
+    assert (await rental.rent(tenant, policy=choose_best)).leases[0].supplier.name == "dear"
 
 
 async def test_after_a_failed_lease_another_provider_runs_the_same_manifest(rental: Rental) -> None:
