@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from weftwork.compute.executor import Executor, LogLine, Status
+from weftwork.compute.executor.engine import Engine
 from weftwork.compute.executor.podman import PodmanExecutor
 from weftwork.compute.executor.process import ProcessExecutor
 from weftwork.compute.sdl import parse
@@ -78,7 +79,7 @@ def podman_bench() -> Bench:
     )
 
 
-def build_image(folder: Path) -> None:
+def build_image(folder: Path, engine: Engine) -> None:
     """Makes :data:`IMAGE` of the host's static busybox."""
     (folder / "bin").mkdir(parents=True)
     for name in ("tmp", "proc", "dev", "etc", "data", "sys"):
@@ -89,8 +90,7 @@ def build_image(folder: Path) -> None:
     (folder / "bin" / "fetch").write_text(FETCH)
     (folder / "bin" / "fetch").chmod(0o755)
     archive = shutil.make_archive(str(folder.with_suffix("")), "tar", folder)
-    runtime = "runc" if shutil.which("runc") else "crun"
-    command = ["podman", "--runtime", runtime, "--cgroup-manager", "cgroupfs", "import", archive, IMAGE]
+    command = engine.command("import", archive, IMAGE)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
