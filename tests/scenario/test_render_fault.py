@@ -11,7 +11,7 @@ from harness.stage import needs_mitsuba, needs_sandbox
 from harness.studio import Studio
 
 from weftwork.compute.render.bundle import Manifest, write_order
-from weftwork.compute.render.errand import LIFETIME
+from weftwork.compute.render.errand import LIFETIME, Terms
 from weftwork.compute.render.escrow import Escrow
 from weftwork.compute.render.journal import Bundle
 from weftwork.compute.render.node import RenderNode
@@ -23,6 +23,7 @@ from weftwork.spec.job import Status
 from weftwork.spec.standing import Outcome
 from weftwork.units import Digest
 from weftwork.wire.envelope import HEADER, sign_call
+from weftwork.wire.limits import Limits
 from weftwork.wire.message import HttpRequest
 
 pytestmark = [needs_mitsuba, needs_sandbox]
@@ -290,6 +291,27 @@ async def test_a_render_paid_by_burning_credits_its_nodes_with_dollars(tmp_path:
         assert sum(event.args["credits"] for event in worked) == result.spent * price // 10**18
         assert {event.args["job"] for event in worked} == {1, 2}
         assert studio.net.is_conserved()
+
+
+async def test_a_node_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    async with Studio(tmp_path) as studio:
+        hung = await studio.add_node("hung", HungNode, limits=Limits(drain_seconds=0.1))
+        await studio.add_node("honest")
+        artist = await studio.open(terms=Terms(tile_seconds=3.0))
+        scene, files = studio.scene()
+        await artist.order(scene, files, [1, 2])
+        result = await artist.run()
+        assert result.state == "done"
+        assert [event.facts["node"] for event in studio.told("lost")] == [studio.wallet("hung")]
+        assert artist.repute.outcomes(hung.place.agent) == [Outcome.LATE]
+
+
+class HungNode(RenderNode):
+    """Takes a bundle and never answers."""
+
+    async def make_tile(self, manifest: Manifest, index: int) -> TileResult:
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 async def test_an_answer_signed_by_another_is_no_answer(tmp_path: Path) -> None:

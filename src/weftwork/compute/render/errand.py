@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from weftwork.compute.render.workshop import Workshop
     from weftwork.records import Domain
 
+LEAST_PATIENCE = 60.0
+"""Seconds that any tile is given, if the terms allow as much."""
 LIFETIME = 7 * 86_400
 """Seconds for which a tile may be ordered."""
 
@@ -47,7 +49,7 @@ class Terms:
     Attributes:
         check_bps: the share of a bundle's tiles that it renders again before it pays; one tile at the least.
         at_once: tiles of a bundle that are ordered at a time, so that the node's renderer never waits.
-        tile_seconds: how long a tile may take.
+        tile_seconds: how long a tile may take at the most; less by the estimate and the node's speed.
         silence: how long a node may take to hand a whole bundle in.
     """
 
@@ -83,10 +85,10 @@ class Desk:
 class Errand:
     """A bundle that is taken to a node."""
 
-    def __init__(self, desk: Desk, bundle: Bundle, peer: NodePeer) -> None:
-        self.desk, self.bundle, self.peer = desk, bundle, peer
+    def __init__(self, desk: Desk, bundle: Bundle, peer: NodePeer, *, is_new: bool = False) -> None:
+        """``is_new``: nothing was done for the bundle's present attempt before."""
+        self.desk, self.bundle, self.peer, self.is_new = desk, bundle, peer, is_new
         self.manifest = desk.journal.manifest(bundle)
-        self._chosen: list[int] = []
 
     def _tell(self, kind: str, text: str, **facts: Any) -> None:
         bundle = self.bundle
@@ -111,13 +113,10 @@ class Errand:
 
     async def _open(self) -> None:
         bundle, desk, seat = self.bundle, self.desk, self.peer.seat
-        if bundle.phase == "waiting":
-            bundle.node, bundle.opened, bundle.phase = seat.wallet, int(desk.now()), "opening"
-            desk.journal.spend(bundle)
-            await desk.save(bundle)
         if bundle.phase == "opening":
+            words, new = self.manifest.words, self.is_new
             bundle.job = await asyncio.to_thread(
-                desk.escrow.open, seat.wallet, bundle.budget, self.manifest.words
+                lambda: desk.escrow.open(seat.wallet, bundle.budget, words, is_new=new)
             )
             bundle.phase = "funded"
             await desk.save(bundle)
@@ -153,7 +152,7 @@ class Errand:
             time=bundle.opened,
             lifetime=LIFETIME,
         )
-        answer = await self.peer.render(order, timeout=desk.terms.tile_seconds)
+        answer = await self.peer.render(order, timeout=self._patience(index))
         store = desk.journal.store
         store.add(order.request)
         store.put_content(order.request.record.content, order.salt, order.text.encode())
@@ -165,6 +164,14 @@ class Errand:
             desk.gallery.put_preview(tile, answer.preview)
         done = len(bundle.receipts)
         self._tell("tile", f"frame {bundle.frame}: tile {done} of {len(bundle.tiles)}", tile=tile.to_json())
+
+    def _patience(self, index: int) -> float:
+        """Seconds to wait for a tile: twenty times the estimate for this node, one minute at least."""
+        plan, terms = self.desk.journal.plan, self.desk.terms
+        whole = plan.scene.width * plan.scene.height * len(plan.frames)
+        micro_obh = plan.micro_obh * self.manifest.tiles[index].pixels / whole
+        expected = micro_obh * 3.6 / max(self.peer.seat.milli_ob, 1)
+        return min(terms.tile_seconds, max(LEAST_PATIENCE, 20 * terms.at_once * expected))
 
     @property
     def root(self) -> Digest:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from weftwork.ledger.deployment import Contracts
 
 TAG = "render"
+MOST = 256
+"""How many of an agent's newest entries are looked at."""
 _OVER = (Status.COMPLETED, Status.REJECTED)
 
 
@@ -49,12 +51,12 @@ class Repute:
         )
 
     def outcomes(self, agent: int) -> list[Outcome]:
-        """What counts of an agent's feedback on renders, oldest first."""
+        """What counts of an agent's newest feedback on renders, oldest first."""
         wallet = str(self.identity.call("getAgentWallet", agent)).lower()
         out, seen = [], set()
         if wallet == NO_ADDRESS.lower():
             return []
-        for event in self.registry.events("NewFeedback", agentId=agent):
+        for event in self.registry.events("NewFeedback", agentId=agent)[-MOST:]:
             args = event.args
             author, text = str(args["clientAddress"]).lower(), str(args["tag2"])
             if args["tag1"] != TAG or not text.isdigit() or len(text) > 18 or (author, text) in seen:

@@ -314,14 +314,14 @@ class RenderClient:
         if booking is not None and bundle.phase == "waiting":
             bundle.node, bundle.opened, bundle.phase = booking.host, int(self.now()), "opening"
             self.journal.spend(bundle)
-        task = asyncio.ensure_future(self._work(bundle, peer))
+        task = asyncio.ensure_future(self._work(bundle, peer, is_new=booking is not None))
         round_.tasks[task] = (bundle, booking)
 
-    async def _work(self, bundle: Bundle, peer: NodePeer | None) -> None:
+    async def _work(self, bundle: Bundle, peer: NodePeer | None, *, is_new: bool) -> None:
         if peer is None:
             raise Unavailable("the node is no longer there", value=bundle.node)
         await self._desk.save(bundle)
-        errand = Errand(self._desk, bundle, peer)
+        errand = Errand(self._desk, bundle, peer, is_new=is_new)
         if bundle.phase in ("opening", "funded"):
             await errand.run()
         if bundle.phase == "review" and self.auto:
