@@ -136,7 +136,7 @@ async def measure(count: int, seconds: float, folder: Path) -> dict[str, Any]:
     root, _ = document.open_document(scene.entry, lambda name: store.get(scene.assets[name]))
     (folder / "plain.xml").write_bytes(document.normalise(root, scene.width, scene.height))
     plain = PlainProcess(folder / "plain.xml")
-    workers = [RenderWorker(scene, store) for _ in range(2)]
+    workers = [RenderWorker(scene, store, idle=3600.0) for _ in range(2)]
     await plain.start()
     began = time.perf_counter()
     await asyncio.gather(*(worker.start() for worker in workers))
