@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -86,7 +87,9 @@ class Miner:
         self._held: OrderedDict[Digest, _Held] = OrderedDict()
         self._done: OrderedDict[Digest, Answer] = OrderedDict()
         self._seen: dict[Digest, int] = {}
-        self._began = now()
+        self._began = (
+            now() if store.by_kind("receipt", 1) else -math.inf
+        )  # an empty store has finished nothing
         self._care: asyncio.Task[None] | None = None
         self.app = App(name, limits=limits, hosts=hosts)
         self._route()
