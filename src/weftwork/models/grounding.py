@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import combinations, pairwise
+from functools import lru_cache
+from itertools import combinations
 from typing import Any, Final
 
 from weftwork.errors import WeftError
@@ -24,14 +24,22 @@ from weftwork.models.lexicon import (
     COMMON,
     CURRENCIES,
     GLUED,
-    MONTHS,
     PAIRS,
     PREFIXED,
     STOP,
     SYMBOLS,
     TIMES,
 )
-from weftwork.models.numeral import Number, Numbers, near_index, near_words, read_numbers
+from weftwork.models.numeral import Number, Numbers, near_words, read_numbers, write_digits
+from weftwork.models.occasion import (
+    counts_time,
+    known_word,
+    near_times,
+    read_days,
+    read_schedules,
+    read_spans,
+    says_fixed_day,
+)
 
 VERSION: Final = 1
 """Changes when the same text gives another schema."""
@@ -46,6 +54,7 @@ _RESTS: Final = {
     "amounts": "rests", "allowances": "allowance_rests", "numbers": "nothing", "quantities": "nothing",
 }  # fmt: skip
 """What a slot may still hold when each number of the request is told elsewhere."""
+_SOLID: Final = {"amounts": "solids", "rests": "solid_rests"}
 _STRONG: Final = re.compile(
     r"0[xX][0-9a-fA-F]+|@[\w.-]+|[\w.-]+\.(?:eth|lens|sol|xyz|crypto|weft|id|com|org|net|io|dao|nft|wallet|app|me|x)",
     re.IGNORECASE,
@@ -57,7 +66,7 @@ _HEADS: Final = frozenset(
 _TAILS: Final = frozenset(
     {"wallet", "account", "times", "pool", "market", "funds", "trader", "service", "coin"}
 )
-_EACH: Final = frozenset({"every", "each", "other", "second", "alternate", "single"})
+_TIMED: Final = frozenset(word for word, (kind, _) in TIMES.items() if kind in ("weekday", "unit", "each"))
 _CHUNK: Final = re.compile(r"\S+")
 _EDGE: Final = "\"'`´‘’“”()[]{}<>*_,;:!?…—–-=|/&+~"
 _SYMBOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
@@ -65,22 +74,20 @@ _ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]+")
 _LONG: Final = 80
 
 
-@cache
-def _index() -> dict[str, set[str]]:
-    return near_index((*TIMES, *CURRENCIES))
-
-
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What a request holds of each kind of slot, in the order of the text.
 
-    ``rests`` and ``allowance_rests`` are the amounts that use up no number of the request; ``sums`` counts the
+    ``rests`` and ``allowance_rests`` are the amounts that use up no number of the request, ``solids`` and
+    ``solid_rests`` those that use up no percentage; ``one_percent`` is whether there is just one; ``sums`` counts the
     places in it that state a number which can be an amount or a price, ``places`` those that state any, and
     ``fixed_day`` is whether it says a weekday as ``every friday`` or ``fridays`` do.
     """
 
     amounts: tuple[str, ...]
     rests: tuple[str, ...]
+    solids: tuple[str, ...]
+    solid_rests: tuple[str, ...]
     allowances: tuple[str, ...]
     allowance_rests: tuple[str, ...]
     numbers: tuple[str, ...]
@@ -98,6 +105,7 @@ class Candidates:
     sums: int
     places: int
     fixed_day: bool
+    one_percent: bool
     nothing: tuple[str, ...] = ()
 
 
@@ -106,18 +114,21 @@ def find_candidates(text: str) -> Candidates:
     request = clean_request(text)
     numbers = read_numbers(request)
     plain = [n for n in numbers.found if not n.percent and _fits("number", n.digits)]
-    sums = [n for n in plain if not _counts_time(numbers, n)] or plain
+    sums = [n for n in plain if not counts_time(numbers, n)] or plain
     percents = numbers.percents() or [n.digits for n in plain]
     whole = ["all"] if _says_all(numbers) else []
     shares = [n for n in numbers.shares() if _fits("amount", n)]
+    parts = [f"{write_digits(n.value * 100)}%" for n in numbers.found if n.share]
     amounts = [*whole, *(n.digits for n in sums), *shares]
     names = list(_names(request))
     strong = [name for name in names if _STRONG.fullmatch(name) and f"from {name}" not in request]
-    spans, units = _spans(numbers)
-    days, in_schedule = _days(numbers, request, spans)
+    spans, units = read_spans(numbers)
+    days, in_schedule = read_days(numbers, request, spans)
     return Candidates(
         amounts=_unique(amounts),
         rests=_unique([*whole, *shares]),
+        solids=_unique([*whole, *(n.digits for n in sums), *parts]),
+        solid_rests=_unique([*whole, *parts]),
         allowances=_unique(["unlimited", *amounts]),
         allowance_rests=_unique(["unlimited", *whole, *shares]),
         numbers=_unique(n.digits for n in sums),
@@ -129,12 +140,13 @@ def find_candidates(text: str) -> Candidates:
         parties=_unique(strong or names),
         spenders=_unique([*whole, *(strong or names)]),
         days=_unique(days),
-        schedules=_unique(_schedules(numbers, units)),
+        schedules=_unique(read_schedules(numbers, units)),
         schedule_days=_unique(in_schedule),
         spans=_unique(spans),
         sums=_count_places(sums),
         places=_count_places(plain),
-        fixed_day=_says_fixed_day(numbers),
+        fixed_day=says_fixed_day(numbers),
+        one_percent=_count_places([n for n in numbers.found if n.percent]) == 1,
     )
 
 
@@ -144,29 +156,6 @@ def _unique(values: Any) -> tuple[str, ...]:
 
 def _fits(kind: str, value: str) -> bool:
     return re.fullmatch(TYPES[kind]["pattern"][1:-1], value) is not None and bool(value.strip("0.%"))
-
-
-def _counts_time(numbers: Numbers, number: Number) -> bool:
-    """Whether a number is that of a length of time, a date or an hour."""
-    tokens = numbers.tokens
-    after = [t.text for t in tokens[number.end : number.end + 3]]
-    after = after[1:] if after[:1] == ["-"] else after
-    if after and (_known(after[0])[0] == "unit" or after[0] in ("am", "pm", "o'clock", "times")):
-        return True
-    in_month = number.value < 32 and number.value == int(number.value)
-    if after and in_month and _known(after[0])[0] == "month":
-        return True
-    if after[:1] == ["of"] and len(after) > 1 and _known(after[1])[0] == "month":
-        return True
-    if after[:1] == [":"] and len(after) > 1 and after[1].isdigit() and number.value < 24:
-        return True
-    if not number.start:
-        return False
-    before, first = tokens[number.start - 1], tokens[number.start]
-    in_hour = number.start > 1 and before.text == ":" and tokens[number.start - 2].value is not None
-    if in_hour and before.end == first.start:
-        return True
-    return in_month and TIMES.get(before.text, ("",))[0] == "month"
 
 
 def _count_places(numbers: list[Number]) -> int:
@@ -187,7 +176,7 @@ def ground_schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     found = find_candidates(text)
     shapes = []
     for shape in schema["oneOf"]:
-        for way in _ways(shape, found):
+        for way in (one for wide in _ways(shape, found) for one in _share_out(wide, shape, found)):
             slots = {
                 slot: {"$ref": f"#/$defs/{way[slot]}"} if slot in way else rule
                 for slot, rule in shape["properties"].items()
@@ -223,6 +212,17 @@ def _ways(shape: Mapping[str, Any], found: Candidates) -> Iterator[dict[str, str
         if set(must) <= set(chosen) and way not in seen:
             seen.append(way)
             yield way
+
+
+def _share_out(way: dict[str, str], shape: Mapping[str, Any], found: Candidates) -> Iterator[dict[str, str]]:
+    """The same way, or two where one percentage could be told as a share and as something else."""
+    rates = [slot for slot, kind in way.items() if kind == "percents"]
+    if not found.one_percent or not rates or not _SOLID.keys() & set(way.values()):
+        yield way
+        return
+    yield {slot: _SOLID.get(kind, kind) for slot, kind in way.items()}
+    if not set(rates) & set(shape["required"]):
+        yield {slot: "nothing" if slot in rates else kind for slot, kind in way.items()}
 
 
 def _kind(slot: str, rule: Mapping[str, Any]) -> str | None:
@@ -291,18 +291,20 @@ def _names(request: str) -> Iterator[str]:
         if (
             low not in STOP
             and low not in COMMON
+            and low not in _TIMED
             and not re.fullmatch(r"\d{1,2}|\d*[.,][\d.,]+[km%]?|\d+[km%]", low)
         ):
             yield from _endings(word)
-        if ((low in STOP or low in COMMON) and low not in _HEADS and f"{word}. " not in request) or closed:
+        if (
+            (low in STOP or low in COMMON or low in _TIMED)
+            and low not in _HEADS
+            and f"{word}. " not in request
+        ) or closed:
             continue
         whole = word + "." if f"{word}. " in request else word
         for other, ends in words[i + 1 : i + 3]:
-            if (
-                not other
-                or other.lower() in STOP
-                or (other.lower() in COMMON and other.lower() not in _TAILS)
-            ):
+            tail = other.lower()
+            if not other or tail in STOP or tail in _TIMED or (tail in COMMON and tail not in _TAILS):
                 break
             for tail in _endings(other):
                 yield f"{whole} {tail}"[:_LONG]
@@ -346,11 +348,12 @@ def _symbols(request: str) -> Iterator[str]:
         if known in CURRENCIES:
             yield CURRENCIES[known]
         elif len(known) >= 4 and known not in SYMBOLS:
-            yield from sorted(CURRENCIES[w] for w in near_words(known, _index()) if w in CURRENCIES)
+            yield from sorted(CURRENCIES[w] for w in near_words(known, near_times()) if w in CURRENCIES)
             yield from (CURRENCIES[w] for w in GLUED if known.startswith(w) or known.endswith(w))
         if known in SYMBOLS:
             yield SYMBOLS[known]
-        if word != bare and bare[:1] in "kKmM" and _SYMBOL.fullmatch(bare[1:]):
+        scaled = word != bare and bare[:1] in "kKmM" and _SYMBOL.fullmatch(bare[1:])
+        if scaled and known not in SYMBOLS and known.upper() not in SYMBOLS.values():
             yield bare[1:].upper()
         if known in CURRENCIES and known.upper() != CURRENCIES[known]:
             continue
@@ -363,116 +366,4 @@ def _symbols(request: str) -> Iterator[str]:
 
 def _says_all(numbers: Numbers) -> bool:
     words = [t.text for t in numbers.tokens]
-    return any(word in ALL or _known(word)[0] == "all" for word in words)
-
-
-# --- times -----------------------------------------------------------------------------------------------------
-
-
-def _known(word: str) -> tuple[str, str]:
-    """What a word says about time or sum, also with one slip of the fingers."""
-    if word in TIMES:
-        return TIMES[word]
-    if len(word) > 3 and word not in STOP and word not in SYMBOLS and word not in COMMON:
-        near = sorted((TIMES[w][0] != "unit", w) for w in near_words(word, _index()) if w in TIMES)
-        if near:
-            return TIMES[near[0][1]]
-    return "", ""
-
-
-def _spans(numbers: Numbers) -> tuple[list[str], list[tuple[int, str]]]:
-    """Lengths of time as slots write them, and each as a count and its unit."""
-    tokens = numbers.tokens
-    said = [_known(t.text) for t in tokens]
-    units: list[tuple[int, str]] = []
-    for i, (kind, value) in enumerate(said):
-        if kind in ("weeks", "months"):
-            units.append((int(value), kind[:-1]))
-        if kind != "unit":
-            continue
-        near = [n for n in numbers.found if not n.percent and i - 3 <= n.end - 1 < i and n.end <= i]
-        counts = {int(n.value) for n in near if n.value == int(n.value) and 0 < n.value < 10_000}
-        for n in near:
-            if n.share and value in ("year", "day", "week", "month"):
-                smaller = {
-                    "year": (12, "month"),
-                    "day": (24, "hour"),
-                    "month": (4, "week"),
-                    "week": (7, "day"),
-                }[value]
-                whole = n.value * smaller[0]
-                if whole == int(whole) and whole > 0:
-                    units.append((int(whole), smaller[1]))
-        before = {t.text for t in tokens[max(0, i - 3) : i]}
-        if not counts or before & {"next", "coming", "following", "every", "each", "per", "another"}:
-            counts.add(1)
-        units += [(count, value) for count in sorted(counts)]
-    spans = [f"{n} {unit}{'s' * (n != 1)}" for n, unit in units]
-    return list(dict.fromkeys(spans)), units
-
-
-def _schedules(numbers: Numbers, units: list[tuple[int, str]]) -> Iterator[str]:
-    said = [_known(t.text) for t in numbers.tokens]
-    kinds = {kind for kind, _ in said}
-    yield from (value for kind, value in said if kind in ("each", "unit") and value != "minute")
-    if "day" in kinds:
-        yield "day"
-    if "weekday" in kinds:
-        yield from ("week", "weekday")
-    if "month" in kinds:
-        yield "year"
-    if any(t.ordinal for t in numbers.tokens):
-        yield "month"
-    for count, unit in units:
-        if unit != "minute" and 1 < count < 1000:
-            yield f"{count} {unit}s"
-            for small, times, large in (("day", 7, "week"), ("hour", 24, "day"), ("month", 12, "year")):
-                if unit == small and count % times == 0:
-                    yield f"{count // times} {large}s" if count > times else large
-    words = {_known(t.text)[0] for t in numbers.tokens} | {t.text for t in numbers.tokens}
-    if words & {"second", "weeks", "other", "two", "bi", "twice", "2"}:
-        yield from ("2 weeks", "2 days", "2 months", "2 hours", "2 years")
-
-
-def _says_fixed_day(numbers: Numbers) -> bool:
-    words = [t.text for t in numbers.tokens]
-    return any(
-        TIMES.get(word, ("",))[0] == "weekday"
-        and (before in _EACH or (word.endswith("days") and word != before))
-        for before, word in pairwise(["", *words])
-    )
-
-
-def _days(numbers: Numbers, request: str, spans: list[str]) -> tuple[list[str], list[str]]:
-    """Days as ``on``, ``start`` and ``until`` write them, and as a schedule's ``on`` does."""
-    tokens = numbers.tokens
-    said = [_known(t.text) for t in tokens]
-    days: list[str] = [value for kind, value in said if kind == "day"]
-    weekdays = [value for kind, value in said if kind == "weekday"]
-    in_month = [t.ordinal for t in tokens if t.ordinal]
-    for i, token in enumerate(tokens[:-1]):
-        tail = (
-            tokens[i + 2].ordinal
-            if i + 2 < len(tokens) and tokens[i + 1].text == "-"
-            else tokens[i + 1].ordinal
-        )
-        if token.text in ("twenty", "thirty") and tail and tail < 10:
-            in_month.append((20 if token.text == "twenty" else 30) + tail)
-    whole = [
-        int(n.value) for n in numbers.found if not n.percent and n.value == int(n.value) and 0 < n.value < 32
-    ]
-    dates = []
-    for name in dict.fromkeys(value for kind, value in said if kind == "month"):
-        month = MONTHS.index(name) + 1
-        dates += [f"{month:02d}-{day:02d}" for day in dict.fromkeys([*in_month, *whole]) if day < 32]
-    for one, other in re.findall(r"(?<![\d/])(\d{1,2})/(\d{1,2})(?![\d/])", request):
-        for month, day in ((int(one), int(other)), (int(other), int(one))):
-            if 0 < month < 13 and 0 < day < 32:
-                dates.append(f"{month:02d}-{day:02d}")
-    months = [str(day) for day in dict.fromkeys([*in_month, *whole]) if day < 32]
-    exact = [t.text for t in tokens if t.date]
-    days += [*weekdays, *exact, *dates, *months, *(f"in {span}" for span in spans)]
-    if "day after tomorrow" in request.lower():
-        days.append("in 2 days")
-    fitting = [day for day in days if re.fullmatch(TYPES["day"]["pattern"][1:-1], day)]
-    return fitting, [*weekdays, "last", *dates, *months]
+    return any(word in ALL or known_word(word)[0] == "all" for word in words)

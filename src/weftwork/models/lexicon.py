@@ -53,6 +53,7 @@ STOP: Final = frozenset(
     there these they thing this those though through till to today tomorrow tonight too toward towards under until
     up upon us use using via want wants was we we'd we'll well were what when where whether which while who whom
     whose why with within worth would yes yet you your yours
+    im id ill ive dont cant wont its thats whats lets didnt doesnt isnt arent shouldnt couldnt wouldnt youre theyre
     """.split()
 )
 DAYS: Final = {
@@ -84,7 +85,7 @@ TIMES: Final[dict[str, tuple[str, str]]] = {
     "whatever": ("all", ""), "anything": ("all", ""), "nobody": ("all", ""), "unlimited": ("unlimited", ""),
 }  # fmt: skip
 ALL: Final = frozenset(
-    "all my max lot rest bit mine our i it 100 any nothing no free zero completely fully entirely out off".split()
+    "all my max lot rest bit mine our i it 100 any nothing no free zero completely fully entirely complete shut close end finish out off".split()
 )
 COMMON: Final = frozenset(
     """

@@ -189,7 +189,7 @@ def _scaled(text: str, match: re.Match[str]) -> bool:
     head, rest = match[0][0], match[0][1:]
     return (
         head in "kKmM"
-        and len(rest) > 2
+        and len(rest) > 1
         and rest.isupper()
         and text[match.start() - 1 : match.start()].isdigit()
     )
@@ -259,7 +259,11 @@ def _add(out: Numbers, value: Decimal, start: int, end: int) -> None:
     after, later = _word(tokens, end), _word(tokens, end + 1)
     if after in ("bps", "bp") or (after[:2] == "ba" and later.startswith("point")):
         out.found.append(Number(value / 100, start, end + 1, percent=True))
-    elif after in _PERCENT or (after == "per" and "cent" in (later, _word(tokens, end + 2))):
+    elif (
+        after in _PERCENT
+        or (after == "of" and later in _PERCENT)
+        or (after == "per" and "cent" in (later, _word(tokens, end + 2)))
+    ):
         out.found.append(Number(value, start, end + 1, percent=True))
     elif after in _COINS or later in _COINS:
         out.found += [Number(value, start, end)] if later in _COINS else []
@@ -357,7 +361,7 @@ def _numeral(tokens: list[Token], at: int) -> tuple[Decimal | None, int]:
         ):  # fmt: skip
             current = Decimal("0.5")
             i += 1
-        elif word in ("point", "dot") and (begun or i == at) and _digit_words(tokens, i + 1)[0]:
+        elif word == "point" and (begun or i == at) and _digit_words(tokens, i + 1)[0]:
             tail, end = _digit_words(tokens, i + 1)
             current = (current or Decimal(0)) + Decimal("0." + tail)
             i = end - 1

@@ -158,6 +158,9 @@ def lend(s: Slots) -> Line:
         v, name = s.venue(w.LENDING, known=not said)
         out["venue"] = name
         form, text = "verb", s.x(pattern, m=m, v=v)
+        if s.chance(0.2):
+            v, out["venue"] = s.venue(w.LENDING)
+            form, text = "full", s.x(s.pick(manner.LEND_TO), m=m, v=v)
     else:
         verbs = LEND if m.startswith("my ") else [p for p in LEND if "{m0}" not in p]
         form, text = _text(s, verbs, LEND_FULL, 0.8, m=m, m0=bare)

@@ -73,6 +73,10 @@ def transfer(s: Slots) -> Line:
     """One payment, once."""
     m, obj = s.money()
     to, who = s.someone()
+    if s.chance(0.05):
+        when, day = s.day()
+        text = s.x(s.rng.choice(manner.TRANSFER_DAY), m=m, to=to, on=when, d=s_strip(when))
+        return "full", text, {"intent": "transfer", **obj, "to": who, "on": day}
     form = "verb" if s.chance(0.68) else "full"
     pattern = s.pick(TRANSFER_VERB if form == "verb" else TRANSFER_FULL)
     if s.chance(0.12):
