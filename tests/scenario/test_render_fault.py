@@ -293,6 +293,28 @@ async def test_a_render_paid_by_burning_credits_its_nodes_with_dollars(tmp_path:
         assert studio.net.is_conserved()
 
 
+async def test_a_node_takes_no_large_body_from_a_stranger(tmp_path: Path) -> None:
+    async with Studio(tmp_path) as studio:
+        node = await studio.add_node("ada")
+        artist = await studio.open()
+        heads = (
+            f"PUT /v1/asset/{'0' * 64} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 200000000\r\n\r\n",
+            "POST /v1/tile HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 200000000\r\n\r\n",
+            "POST /v1/tile HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n",
+        )
+        answers = []
+        for head in heads:
+            port = int(node.url.rsplit(":", 1)[1])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode())
+            answers.append((await asyncio.wait_for(reader.readline(), 20.0)).split()[1])
+            writer.close()
+        assert answers == [b"403", b"413", b"413"]
+        bundle, _ = await open_bundle(studio, artist, node)
+        assert node.node.holding.lacks(next(iter(artist.journal.plan.scene.assets.values())))
+        assert bundle.job == 1
+
+
 async def test_a_node_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
     async with Studio(tmp_path) as studio:
         hung = await studio.add_node("hung", HungNode, limits=Limits(drain_seconds=0.1))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from weftwork.compute.render.bundle import Manifest, Order, order_text, write_receipt
 from weftwork.compute.render.challenge import Challenge
 from weftwork.compute.render.delivery import Delivery
+from weftwork.compute.render.entrance import NodeApp
 from weftwork.compute.render.holding import Held, Holding
 from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
@@ -33,7 +34,7 @@ from weftwork.spec.tier import PRESETS
 from weftwork.units import BPS, Digest
 from weftwork.wire.envelope import ReplayCache, check_call
 from weftwork.wire.limits import Limits
-from weftwork.wire.server import App, HttpRequest, HttpResponse, Running, serve
+from weftwork.wire.server import HttpRequest, HttpResponse, Running, serve
 
 if TYPE_CHECKING:
     from weftwork.compute.render.escrow import Escrow
@@ -94,7 +95,8 @@ class RenderNode:
         self._doing: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._challenged: tuple[Digest, list[TileResult]] | None = None
         self._challenging = asyncio.Lock()
-        self.app = App(name, limits=limits or Limits(body_bytes=MAX_UPLOAD, body_seconds=300.0), hosts=hosts)
+        limits = limits or Limits(body_bytes=MAX_UPLOAD, body_seconds=300.0)
+        self.app = NodeApp(name, wants=self.holding.lacks, limits=limits, hosts=hosts)
         self.delivery = Delivery(self.holding, escrow, repute, self.app.log, sleep)
         self._route()
 
