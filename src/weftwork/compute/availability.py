@@ -13,7 +13,6 @@ POST /v1/panel       a peer's decision, in a signed envelope; answered with this
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from weftwork.closing.judge import Judge
 from weftwork.closing.standing import FULL
 from weftwork.compute import panel as bench
 from weftwork.compute.attendance import Drill, ask_drill
+from weftwork.compute.evidence import BUSY, DOWN, READY, WRONG, write_evidence
 from weftwork.compute.readiness import ReadyBook, ReadySeat, Tally, weigh_ready
 from weftwork.errors import BadAnswer, Busy, EpochNotFound, Refused, Reverted, Unavailable, WeftError
 from weftwork.units import Digest, keccak
@@ -32,7 +32,6 @@ MEAN_GAP = 600.0
 """Seconds between two drills of a node by one checker, on average."""
 AT_ONCE = 8
 """Nodes that are drilled at a time."""
-READY, BUSY, WRONG, DOWN = "ready", "busy", "wrong", "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +150,7 @@ class AvailabilityChecker(Judge):
         self._save_tallies()
         self.app.metrics.count("availability_drills", state=finding.state)
         if finding.state != BUSY:
-            told = {"state": finding.state, "score": finding.score, "why": finding.why[:200]}
-            evidence = json.dumps(told | {"answer": answer.decode(errors="replace")}).encode()
+            evidence = write_evidence(finding.state, finding.score, finding.why, answer).encode()
             value = FULL if finding.state == READY else 0
             receipt = Digest(keccak(evidence + seat.wallet.encode() + str(held.asked).encode()))
             await self.record(receipt, seat.uid, seat.wallet, epoch, value, evidence)

@@ -68,12 +68,17 @@ class Manifest:
     @property
     def digest(self) -> Digest:
         """Keccak-256 of the manifest's JSON with sorted keys."""
-        return Digest.of(_canonical(self.to_json()))
+        return Digest.of(self.text)
+
+    @property
+    def text(self) -> bytes:
+        """Its JSON with sorted keys, of which the digest is."""
+        return _canonical(self.to_json())
 
     @property
     def words(self) -> str:
         """The description of its job on the ledger."""
-        return f"weft render {self.digest}"
+        return write_words(self.digest)
 
     @property
     def samples(self) -> int:
@@ -117,6 +122,11 @@ class Manifest:
             data["number"],
             data["attempt"],
         )
+
+
+def write_words(bundle: Digest) -> str:
+    """What the job of a bundle says on the ledger that it is for."""
+    return f"weft render {bundle}"
 
 
 def _canonical(data: Any) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random, SystemRandom
@@ -33,10 +34,10 @@ from weftwork.compute.render.challenge import (
     judge_answer,
     next_challenge,
 )
-from weftwork.compute.render.compare import check_tile
+from weftwork.compute.render.compare import compare_pixels, find_fault
 from weftwork.compute.render.error import TileDiffers
+from weftwork.compute.render.evidence import RULE, keep_bundle
 from weftwork.compute.render.peer import NodePeer, NodeSeat
-from weftwork.compute.render.worker import TileResult
 from weftwork.errors import BadAnswer, BadInput, LedgerError, Refused, Unavailable, WeftError
 from weftwork.records import Receipt, Signed
 from weftwork.spec.job import Status
@@ -221,6 +222,7 @@ class RenderChecker(Judge):
         drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
         if drawn:
             await self._fetch_scene(peer, manifest)
+            keep_bundle(self.store, manifest, [receipt.id for _, receipt, _ in rows])
         findings = []
         for index in drawn:
             findings.append(await self._compare(peer, manifest, index, rows[index], found, epoch))
@@ -297,19 +299,19 @@ class RenderChecker(Judge):
             "seed": manifest.seed(index),
             "spp": manifest.spp,
             "build": [build, again.build],
+            "output": str(receipt.record.output),
             "again": str(again.digest),
         }
         if again.digest == receipt.record.output:
             return PPM, "", facts
-        answer = TileResult(tile, await peer.pixels(receipt, tile), receipt.record.output, 0.0, build)
-        try:
-            measured = await asyncio.to_thread(check_tile, answer, again, manifest.spp)
-        except TileDiffers as error:
-            return 0, error.sentence, facts
-        return PPM, "", facts | {"relative_mse": measured.relative_mse}
+        pixels = await peer.pixels(receipt, tile)
+        apart = (await asyncio.to_thread(compare_pixels, tile, pixels, again.pixels)).relative_mse
+        facts["relative_mse"] = apart if math.isfinite(apart) else None
+        why = find_fault(apart, bool(build) and build == again.build, manifest.spp)
+        return (0 if why else PPM), why, facts
 
     async def _note(self, finding: Finding, seat: NodeSeat, epoch: int, facts: dict[str, Any]) -> None:
-        evidence = json.dumps(facts, sort_keys=True).encode()
+        evidence = json.dumps({"rule": RULE, **facts}, sort_keys=True).encode()
         await self.record(finding.receipt, seat.uid, seat.wallet, epoch, finding.value, evidence)
         self.app.metrics.count("checker_tiles", right=str(bool(finding.value)).lower())
 

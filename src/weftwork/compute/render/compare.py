@@ -69,6 +69,19 @@ def limit_difference(spp: int, noise: float | None = None) -> float:
     return max(TOLERANCE * (2 / spp if noise is None else noise), FLOOR)
 
 
+def find_fault(relative_mse: float, one_build: bool, spp: int, noise: float | None = None) -> str:
+    """What is wrong where two tiles that are not equal are so far apart; empty where that is let pass.
+
+    ``one_build``: both were made by the same build, which makes equal ones.
+    """
+    if one_build:
+        return f"one build made two tiles that are not equal (mean square {relative_mse:.2g})"
+    limit = limit_difference(spp, noise)
+    if not relative_mse <= limit:
+        return f"the tile's relative mean square is {relative_mse:.2g}, above {limit:.2g}"
+    return ""
+
+
 def check_tile(answer: TileResult, again: TileResult, spp: int, noise: float | None = None) -> Difference:
     """The difference of two results of one tile and seed; :class:`TileDiffers` where it is too large.
 
@@ -79,15 +92,8 @@ def check_tile(answer: TileResult, again: TileResult, spp: int, noise: float | N
     found = compare_pixels(answer.tile, answer.pixels, again.pixels)
     if found.equal:
         return found
-    if answer.build and answer.build == again.build:
-        raise TileDiffers(
-            f"one build made two tiles that are not equal (mean square {found.relative_mse:.2g})",
-            value=str(answer.tile.to_json()),
-        )
-    limit = limit_difference(spp, noise)
-    if not found.relative_mse <= limit:
-        raise TileDiffers(
-            f"the tile's relative mean square is {found.relative_mse:.2g}, above {limit:.2g}",
-            value=str(answer.tile.to_json()),
-        )
+    one_build = bool(answer.build) and answer.build == again.build
+    fault = find_fault(found.relative_mse, one_build, spp, noise)
+    if fault:
+        raise TileDiffers(fault, value=str(answer.tile.to_json()))
     return found

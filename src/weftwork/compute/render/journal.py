@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from weftwork.compute.render.bundle import Manifest
+from weftwork.compute.render.evidence import keep_bundle
 from weftwork.compute.render.scene import Scene
 from weftwork.compute.render.tile import Tile, split_frame
 from weftwork.errors import BadInput, NotFound
@@ -141,8 +142,11 @@ class Journal:
         self._plan = plan
 
     def save(self, bundle: Bundle) -> None:
-        """Writes a bundle down as it is now."""
+        """Writes a bundle down as it is now, and once it is handed in what its threads hang together by."""
         self.bundles[bundle.number] = bundle
+        if bundle.phase == "review":
+            names = [Digest(bundle.receipts[str(index)]) for index in range(len(bundle.tiles))]
+            keep_bundle(self.store, self.manifest(bundle), names)
         row = asdict(bundle) | {"budget": str(bundle.budget)}
         self.store.set_state(f"bundle:{bundle.number:06d}", row)
 
