@@ -12,7 +12,9 @@ from harness.studio import Studio
 
 from weftwork.compute.availability import DOWN, READY
 from weftwork.compute.readiness import ReadySeat
+from weftwork.compute.render.asset import AssetStore
 from weftwork.compute.render.trial import RenderTrial
+from weftwork.compute.render.workshop import Workshop
 from weftwork.errors import NotFound, Refused
 from weftwork.models.registration import Registration
 from weftwork.network.devnet import Devnet
@@ -71,26 +73,31 @@ async def test_account_without_an_agent_cannot_stand_ready():
 
 @needs_mitsuba
 @needs_sandbox
-async def test_rendering_challenge_serves_as_the_drill_of_a_node_that_renders(tmp_path: Path):
+async def test_rendering_challenge_serves_a_watcher_as_the_drill_of_a_node_that_renders(tmp_path: Path):
     async with Studio(tmp_path) as studio:
         node = await studio.add_node("honest")
-        ada = await studio.add_checker("ada")
-        desk, place = await stand_ready(node.site, node.node.app)
-        trial = RenderTrial(
-            ada.checker._http,
-            ada.site.account,
-            ada.checker._domain,
-            ada.checker.workshop,
-            now=time.time,
-            rng=Random(3),
-            spp=1,
-        )
-        seat = ReadySeat(place.uid, node.site.account.address, node.url)
-        score, evidence = await trial(seat)
-        assert score >= 1
-        assert b"milli_ob" in evidence
-        assert desk.answered == 0
-        stranger = studio.net.site("stranger", 0)
-        trial._account = stranger.account
-        with pytest.raises(Refused):
-            await trial(seat)
+        watcher = WatcherRole(studio.net.site("watcher", 1_500 * WAD), stake=100 * WAD)
+        await watcher.start()
+        workshop = Workshop(AssetStore(tmp_path / "watcher"))
+        try:
+            desk, place = await stand_ready(node.site, node.node.app)
+            trial = RenderTrial(
+                watcher.checker._http,
+                watcher.site.account,
+                watcher.checker._domain,
+                workshop,
+                now=time.time,
+                rng=Random(3),
+                spp=1,
+            )
+            watcher.checker._trial = trial
+            seat = ReadySeat(place.uid, node.site.account.address, node.url)
+            (found,) = await watcher.checker.drill([seat])
+            assert (found.state, found.score >= 1) == (READY, True)
+            assert desk.answered == 0
+            trial._account = studio.net.site("stranger", 0).account
+            with pytest.raises(Refused):
+                await trial(seat)
+        finally:
+            await workshop.aclose()
+            await watcher.stop()

@@ -67,7 +67,9 @@ def miner(
 @app.command()
 def validator(
     ledger: Ledger = None,
-    rule: Annotated[str, typer.Option(help="What is judged: intent or chat; render: scenes.")] = "intent",
+    rule: Annotated[
+        str, typer.Option(help="What is judged: intent, chat; render: scenes; availability: who is there.")
+    ] = "intent",
     stake: Annotated[str, typer.Option(help="WEFT to stake.")] = "1000",
     rate: Annotated[float, typer.Option(help="Test questions a second, on average.")] = 0.2,
     gateways: Annotated[int, typer.Option(min=1, help="Gateways to ask through at least.")] = 2,
@@ -136,6 +138,7 @@ def provider(
         str, typer.Option(help="What to sell, as cpu=4,memory=8Gi,storage=100Gi,gpu=0; all of it if absent.")
     ] = "",
     notice: Annotated[int, typer.Option(min=0, help="Blocks of notice before it leaves a lease.")] = 0,
+    ready: Annotated[bool, typer.Option(help="Answer drills too, and be paid for standing ready.")] = True,
     wait: Annotated[float, typer.Option(help="Seconds to wait for a network.")] = 300.0,
     host: Host = "127.0.0.1",
     port: Port = 0,
@@ -163,6 +166,7 @@ def provider(
             attributes=tuple(attribute or ()),
             has=offer,
             window=notice,
+            ready=ready,
             patience=wait,
             host=host,
             port=port,

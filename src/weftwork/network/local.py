@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import BadConfig, NetworkNotFound, WeftError
+from weftwork.errors import BadConfig, LedgerError, NetworkNotFound, NotFound, WeftError
 from weftwork.network.founding import (
     LedgerProcess,
     find_treasury,
@@ -298,6 +298,7 @@ class LocalNetwork:
             await self._add_node(name)
             return
         from weftwork.compute.provider import Setting, open_pricing
+        from weftwork.compute.provider.book import LIVE
         from weftwork.compute.provider.pricing import STANDARD
         from weftwork.errors import ExtraMissing, Unavailable
         from weftwork.network.provider import ProviderRole, open_executor
@@ -328,6 +329,23 @@ class LocalNetwork:
         agent = await role.start()
         self.facts["roles"][name] = role.url
         self._up(name, name, f"{role.url}  agent {agent}, {plan.executor}")
+        book = role.provider.book
+        await self._stand_ready(name, role.site, role.provider.app, lambda: bool(book.in_phase(*LIVE)))
+
+    async def _stand_ready(self, name: str, site: Site, app: Any, is_busy: Callable[[], bool]) -> None:
+        """Have a provider stand ready beside its work; where it cannot, a word is said and work goes on."""
+        if not self.plan.ready:
+            return
+        from weftwork.network.ready import ReadyStand
+
+        stand = ReadyStand(site, app, is_busy=is_busy)
+        try:
+            place = await stand.start()
+        except (LedgerError, NotFound) as error:
+            self.say(f"           {name:<12} does not stand ready: {error.sentence}")
+            return
+        self.roles.append(stand)
+        self._up(f"{name} ready", name, f"stands ready, uid {place.uid}")
 
     def _executor_options(self) -> dict[str, str]:
         """What the plan says of its executor: for one that serves at this machine's ports, also where."""
@@ -359,6 +377,7 @@ class LocalNetwork:
         place = await role.start()
         self.facts["roles"][name] = role.url
         self._up(name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB")
+        await self._stand_ready(name, role.site, role.node.app, lambda: role.node.is_busy)
 
     async def _add_checker(self, name: str) -> None:
         from weftwork.network.render import CheckerRole
@@ -376,9 +395,24 @@ class LocalNetwork:
         self.facts["roles"][name] = role.url
         self._up(name, name, f"{role.url}  checks renders, uid {place.uid}")
 
+    async def _add_watcher(self, name: str) -> None:
+        from weftwork.network.ready import WatcherRole
+
+        role = WatcherRole(
+            await self._site(name, coins=self.plan.stake + 1_000 * WAD),
+            stake=self.plan.stake,
+            name=name,
+            **self._place(name, own=self.plan.is_alone("validator")),
+        )
+        self.roles.append(role)
+        place = await role.start()
+        role.run(least=1)
+        self.facts["roles"][name] = role.url
+        self._up(name, name, f"{role.url}  watches who stands ready, uid {place.uid}")
+
     async def _add_validator(self, name: str) -> None:
-        if self.plan.rule == "render":
-            await self._add_checker(name)
+        if self.plan.rule in ("render", "availability"):
+            await (self._add_checker if self.plan.rule == "render" else self._add_watcher)(name)
             return
         from weftwork.models.subnet import open_subnet_rule
         from weftwork.network.judge import ValidatorRole
@@ -419,7 +453,8 @@ class LocalNetwork:
             return
         self._stopped = True
         kinds = [type(role).__name__ for role in self.roles]
-        order = ["CheckerRole", "ValidatorRole", "GatewayRole", "MinerRole", "ProviderRole", "NodeRole"]
+        order = ["ReadyStand", "WatcherRole", "CheckerRole", "ValidatorRole", "GatewayRole", "MinerRole"]
+        order += ["ProviderRole", "NodeRole"]
         for kind in sorted(set(kinds), key=order.index):
             ending = [role.stop() for role in self.roles if type(role).__name__ == kind]
             await asyncio.gather(*ending, return_exceptions=True)

@@ -18,8 +18,9 @@ EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - these are recognis
 class Plan:
     """What to start: roles, where they bind and are found, and what they stand on.
 
-    Times are in seconds, amounts in wad, ``tempo``, ``commit_blocks`` and ``window`` in blocks. Roles in
-    ``spare`` are left out, with a word, where this machine cannot have them. Raises BadConfig.
+    Times are in seconds, amounts in wad, ``tempo``, ``commit_blocks`` and ``window`` in blocks. A provider
+    that is ``ready`` also stands ready, for drills and their pay. Roles in ``spare`` are left out, with a
+    word, where this machine cannot have them. Raises BadConfig.
     """
 
     roles: tuple[str, ...] = ROLES
@@ -51,6 +52,7 @@ class Plan:
     has: str = ""
     attributes: tuple[str, ...] = ("region=local",)
     window: int = 0
+    ready: bool = False
     spare: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

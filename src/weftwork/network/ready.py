@@ -1,6 +1,7 @@
 """The roles of the availability subnet wired to the ledger: nodes that stand ready, and who watches them.
 
     await stand_ready(site, app)            a node that serves already answers drills too, and is found
+    stand = ReadyStand(site, app)           the same, and it claims what it is paid: await stand.start()
     role = WatcherRole(site, stake=…)       await role.start(); role.run()      drills, weighs, reports
 
 The subnet is the one whose validators stand behind the compute layer's ``availability_panel``. Its nodes are
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from weftwork.closing.ballot import Ballot
 from weftwork.closing.exchange import Peer
 from weftwork.compute.attendance import AttendanceDesk
-from weftwork.compute.availability import AvailabilityChecker
+from weftwork.compute.availability import MEAN_GAP, AvailabilityChecker
+from weftwork.compute.credit import CreditDesk, Pool
 from weftwork.compute.readiness import ReadySeat
-from weftwork.errors import NetworkNotFound, NotFound
+from weftwork.errors import NetworkNotFound, NotFound, WeftError
 from weftwork.ledger.deployment_compute import find_compute
 from weftwork.models.registration import Registration
 from weftwork.network.discovery import Neuron, read_neurons
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
     from weftwork.wire.server import App
 
 _DAY = 86_400
+DRILLS_AN_EPOCH = 4
+"""Drills of a node by one watcher in an epoch of the subnet, on average, where epochs are short."""
+LEAST_GAP = 5.0
+"""Seconds between two drills of a node, on average, however short epochs are."""
+_SAMPLE = 100
+_CLAIM_SECONDS = 10.0
 
 
 class Watch:
@@ -65,6 +73,20 @@ class Watch:
             owner = str(identity.call("ownerOf", one.agent))
             out.append(ReadySeat(one.uid, one.wallet, one.card.endpoint, owner, age=1 + days))
         return out
+
+    def mean_gap(self) -> float:
+        """Seconds between two drills of a node that suit the subnet's epochs, by its last blocks; it blocks.
+
+        Ten minutes, or a quarter of an epoch that is shorter than forty.
+        """
+        ledger = self.site.ledger
+        tempo = int(self.site.contracts.at(ledger, "subnets").call("clocks", self.subnet)[1])
+        head = ledger.block()
+        number = int(head["number"])
+        back = min(number, _SAMPLE)
+        passed = int(head["timestamp"]) - int(ledger.block(number - back)["timestamp"]) if back else 0
+        epoch = tempo * passed / max(1, back)
+        return min(MEAN_GAP, max(LEAST_GAP, epoch / DRILLS_AN_EPOCH))
 
     async def seats(self) -> Sequence[ReadySeat]:
         """As :meth:`read_seats`."""
@@ -113,6 +135,64 @@ def _enrol_beside(site: Site, subnet: int) -> Place:
     return enrol_neuron(site.ledger, site.contracts, site.account, subnet, uri)
 
 
+class ReadyStand:
+    """A node beside whose own work drills are answered, and which claims what it is paid for that."""
+
+    def __init__(self, site: Site, app: App, *, is_busy: Callable[[], bool] = lambda: False) -> None:
+        """``app`` serves the node already; ``is_busy`` says whether it works for a requester now."""
+        self.site = site
+        self.desk: AttendanceDesk
+        self.place: Place | None = None
+        self._app, self._is_busy = app, is_busy
+        self._key = f"ready:claimed:{site.account.address}"
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, *, every: float | None = _CLAIM_SECONDS) -> Place:
+        """Stand ready, and look ``every`` so many seconds for what is paid (None: only when asked).
+
+        Raises as :func:`stand_ready`.
+        """
+        site = self.site
+        self.desk, self.place = await stand_ready(site, self._app, is_busy=self._is_busy)
+        parts = await asyncio.to_thread(find_compute, site.ledger, site.contracts)
+        self._credits = CreditDesk(site.ledger, site.contracts.token, parts, site.account)
+        if every is not None:
+            self._task = asyncio.get_running_loop().create_task(self._keep(every))
+        return self.place
+
+    async def collect(self) -> int:
+        """Claim this node's part of what was settled since the last look, in wad; raises LedgerError."""
+        paid = await asyncio.to_thread(self._collect)
+        await self.site.store.flushed()
+        return paid
+
+    def _collect(self) -> int:
+        ended, paid = int(self._credits.credits.call("next_epoch")), 0
+        first = self.site.store.state(self._key)
+        for epoch in range(ended if first is None else int(first), ended):
+            paid += self._credits.claim(epoch, Pool.READY)
+            self.site.store.set_state(self._key, epoch + 1)
+        if first is None:  # what was before it came is nothing of its own
+            self.site.store.set_state(self._key, ended)
+        return paid
+
+    async def _keep(self, every: float) -> None:
+        while True:
+            try:
+                if paid := await self.collect():
+                    self._app.log.info("paid for standing ready", wad=paid)
+            except WeftError as error:
+                self._app.log.info("claims wait", code=error.code, error=error.sentence)
+            await asyncio.sleep(every)
+
+    async def stop(self) -> None:
+        """Stop looking; the app stops with the node that serves it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+
 class WatcherRole:
     """A validator of the availability subnet with ``stake`` wad behind it."""
 
@@ -127,7 +207,8 @@ class WatcherRole:
         name: str = "watcher",
         **options: Any,
     ) -> None:
-        """``options`` are the checker's own: ``mean_gap``, ``drill``, ``limit`` and so on."""
+        """``options`` are the checker's own: ``drill``, ``limit`` and so on; without ``mean_gap`` drills come
+        at times that suit the subnet's epochs (:meth:`Watch.mean_gap`)."""
         self.site = site
         self.checker: AvailabilityChecker
         self.place: Place | None = None
@@ -140,6 +221,7 @@ class WatcherRole:
         site = self.site
         watch = await asyncio.to_thread(Watch, site)
         ballot = Ballot(site.ledger, site.contracts, site.account, watch.subnet, -1, site.store)
+        options = {"mean_gap": await asyncio.to_thread(watch.mean_gap), **self._options}
         self.checker = AvailabilityChecker(
             site.account,
             ballot,
@@ -152,7 +234,7 @@ class WatcherRole:
             local=site.local,
             now=site.now,
             rng=site.rng,
-            **self._options,
+            **options,
         )
         with binding(*self._bind):
             running = await self.checker.start(*self._bind)
@@ -192,4 +274,4 @@ class WatcherRole:
             await self.checker.stop()
 
 
-__all__ = ["Watch", "WatcherRole", "stand_ready"]
+__all__ = ["ReadyStand", "Watch", "WatcherRole", "stand_ready"]

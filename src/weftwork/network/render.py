@@ -67,6 +67,7 @@ class Ground:
         self.escrow = Escrow(site.ledger, site.contracts.token, self.parts, site.account, burns=burns)
         self.repute = Repute(self.escrow, site.contracts)
         self._neurons: tuple[float, list[Neuron]] = (float("-inf"), [])
+        self._watchers: tuple[float, set[str]] = (float("-inf"), set())
 
     async def neurons(self, *, fresh: bool = False) -> list[Neuron]:
         """The neurons of the subnet, read at most every so often."""
@@ -88,6 +89,19 @@ class Ground:
     async def checkers(self) -> Collection[str]:
         """The wallets of the subnet's validators."""
         return {one.wallet for one in await self.neurons() if one.seated or _judges(one)}
+
+    async def watchers(self) -> Collection[str]:
+        """The wallets of the validators of the availability subnet, where the network has one."""
+        if time.monotonic() - self._watchers[0] > ROSTER_SECONDS:
+            found = await asyncio.to_thread(self._read_watchers)
+            self._watchers = (time.monotonic(), found)
+        return self._watchers[1]
+
+    def _read_watchers(self) -> set[str]:
+        ledger = self.site.ledger
+        subnet = int(self.parts.at(ledger, "availability_panel").call("subnet"))
+        found = read_neurons(ledger, self.site.contracts, subnet) if subnet else []
+        return {one.wallet for one in found if one.seated or _judges(one)}
 
     async def peers(self) -> Sequence[Peer]:
         """The other validators of the subnet, and where they serve."""
@@ -149,6 +163,7 @@ class NodeRole:
             site.contracts.domains,
             subnet=ground.subnet,
             checkers=ground.checkers,
+            watchers=ground.watchers,
             milli_ob=speed,
             now=site.now,
             **self._options,

@@ -71,6 +71,7 @@ class RenderNode:
         *,
         subnet: int,
         checkers: Wallets,
+        watchers: Wallets | None = None,
         tiers: Iterable[str] = tuple(PRESETS["render"]),
         milli_ob: int = 0,
         shown_bps: int = SHOWN_BPS,
@@ -81,8 +82,8 @@ class RenderNode:
         hosts: Iterable[str] = (),
         name: str = "node",
     ) -> None:
-        """``checkers`` gives the wallets of the subnet's validators, who see what is handed in; ``milli_ob``
-        is this machine's measured speed."""
+        """``checkers`` gives the wallets of the subnet's validators, who see what is handed in; ``watchers``
+        those that may set challenges and see nothing else; ``milli_ob`` is this machine's measured speed."""
         self.account, self.escrow, self.repute = account, escrow, repute
         self.workshop, self.shelf, self.subnet = workshop, shelf, subnet
         self.tiers, self.milli_ob, self.shown_bps, self.floor = tuple(tiers), milli_ob, shown_bps, floor
@@ -90,7 +91,7 @@ class RenderNode:
         self.holding = Holding(store)
         self.running: Running | None = None
         self._domain = domains.of("receipt")
-        self._checkers, self._now = checkers, now
+        self._checkers, self._watchers, self._now = checkers, watchers, now
         self._seen = ReplayCache()
         self._doing: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._challenged: tuple[Digest, list[TileResult]] | None = None
@@ -112,6 +113,11 @@ class RenderNode:
         app.post("/v1/challenge")(self.answer_challenge)
         app.get("/v1/describe")(self.describe)
         app.metrics.gauge("node_rendering", lambda: len(self._doing))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it renders for a requester now."""
+        return bool(self._doing)
 
     # Life
 
@@ -326,9 +332,9 @@ class RenderNode:
     # Speed
 
     async def answer_challenge(self, request: HttpRequest) -> Any:
-        """POST /v1/challenge: from checkers and from those who have work here."""
+        """POST /v1/challenge: from checkers, from watchers, and from those who have work here."""
         caller = self._caller(request)
-        if not any(held.client == caller for held in self.holding):
+        if not any(held.client == caller for held in self.holding) and not await self._is_watcher(caller):
             await self._require_checker(caller)
         body = request.object()
         if "tile" in body:
@@ -377,6 +383,10 @@ class RenderNode:
             self._seen,
             now=int(self._now()),
         )
+
+    async def _is_watcher(self, caller: str) -> bool:
+        known = [] if self._watchers is None else await self._watchers()
+        return caller.lower() in {wallet.lower() for wallet in known}
 
     async def _require_checker(self, caller: str) -> None:
         if caller.lower() not in {wallet.lower() for wallet in await self._checkers()}:

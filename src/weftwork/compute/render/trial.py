@@ -2,8 +2,8 @@
 
     checker = AvailabilityChecker(..., trial=RenderTrial(http, account, domain, workshop, now=now, rng=rng))
 
-A node's score is its speed in OB, as Render's formula wants it. The node must take challenges from the
-watcher: the wallets that :class:`.node.RenderNode` is given include the availability subnet's validators.
+A node's score is its speed in OB, as Render's formula wants it. A node takes challenges from the
+availability subnet's validators: the ``watchers`` that :class:`.node.RenderNode` is given.
 """
 
 from __future__ import annotations
