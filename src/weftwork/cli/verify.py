@@ -16,13 +16,13 @@ def verify(
 ) -> None:
     """Recompute ids, signatures, scores, weights, epoch, proof and payment; exit 1 on any difference."""
     from weftwork.cli.screen import paint, print_json, print_next, progress, reporting
-    from weftwork.network.find import find_thread, open_ledger
+    from weftwork.network.find import find_pixels, find_thread, open_ledger
     from weftwork.network.verify import verify_thread
 
     with reporting(as_json):
         thread, _ = find_thread(what)
         with progress("recomputing"), open_ledger(thread.network) as (chain, contracts):
-            checks = verify_thread(thread, chain, contracts)
+            checks = verify_thread(thread, chain, contracts, find_pixels())
         failed = [check for check in checks if check.ok is False]
         passed = sum(check.ok is True for check in checks)
         if as_json:

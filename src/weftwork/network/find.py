@@ -47,6 +47,17 @@ def find_thread(text: str) -> tuple[Thread, Home | None]:
     )
 
 
+def find_pixels() -> list[Path]:
+    """The folders here that hold pixels of tiles: those of nodes, and of renders that were ordered."""
+    found = []
+    for home in all_homes():
+        for path in sorted((home.path / "renders").glob("*")):
+            out = path / "pixels" if path.is_dir() else Path(path.read_text()) / ".weft" / "pixels"
+            if out.is_dir():
+                found.append(out)
+    return found
+
+
 def _group(homes: Iterable[Home]) -> list[list[Home]]:
     """The homes of one network together: their stores hold the threads between them."""
     groups: dict[str, list[Home]] = {}

@@ -232,7 +232,7 @@ def _take(shelves: list[_Shelf], thread: Thread, digest: bytes) -> None:
             held = thread.entries.setdefault(name, entry)
             held.signatures += [s for s in entry.signatures if s not in held.signatures]
     entry = thread.entries.get(name)
-    for value in entry.raw.values() if entry else ():
+    for value in (name, *(entry.raw.values() if entry else ())):
         if not isinstance(value, str) or len(value) != 66 or value in thread.contents:
             continue
         for shelf in shelves:
@@ -243,8 +243,31 @@ def _take(shelves: list[_Shelf], thread: Thread, digest: bytes) -> None:
                 break
 
 
-def describe_entry(entry: Entry, names: Mapping[str, str] | None = None) -> str:
-    """One line about a record, for people; ``names`` gives words for addresses."""
+def read_order(thread: Thread, entry: Entry) -> dict[str, Any] | None:
+    """What a request of ``thread`` orders, or the one that a receipt answers, where that is a tile."""
+    asked = thread.entries.get(str(entry.raw.get("request"))) if entry.kind == "receipt" else entry
+    kept = thread.contents.get(str(asked.raw.get("content"))) if asked is not None else None
+    if kept is None:
+        return None
+    try:
+        told = json.loads(kept["body"])
+        numbers = [*told["tile"], told["job"], told["spp"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    fits = len(numbers) == 7 and all(type(one) is int for one in numbers) and "bundle" in told
+    return dict(told) if fits else None
+
+
+def describe_tile(order: Mapping[str, Any]) -> str:
+    """A tile in words: frame, size and place in pixels, samples a pixel."""
+    frame, x, y, width, height = order["tile"]
+    return f"frame {frame}, {width} x {height} pixels at {x}, {y}, {order['spp']} samples each"
+
+
+def describe_entry(
+    entry: Entry, names: Mapping[str, str] | None = None, order: Mapping[str, Any] | None = None
+) -> str:
+    """One line about a record, for people; ``names`` are words for addresses, ``order`` is a tile's."""
     raw, names = entry.raw, names or {}
 
     def who(field_name: str) -> str:
@@ -252,6 +275,12 @@ def describe_entry(entry: Entry, names: Mapping[str, str] | None = None) -> str:
         return names.get(text, text[:10])
 
     match entry.kind:
+        case "request" if order is not None:
+            tile = describe_tile(order)
+            return f"{who('requester')} ordered {tile}, {_coins(raw['max_price'])} of job {order['job']}"
+        case "receipt" if order is not None:
+            done = f"{who('worker')} rendered {raw['output_tokens']} samples"
+            return f"{done}, {_coins(raw['price'])} due by job {order['job']}"
         case "request":
             return f"{who('requester')} asked on subnet {raw['subnet']}, at most {_coins(raw['max_price'])}"
         case "receipt":
@@ -281,7 +310,8 @@ def read_talk(thread: Thread) -> tuple[str, str]:
                 body = json.loads(kept["body"])
                 question = str(body["messages"][-1]["content"] if "messages" in body else body["prompt"])
             except (ValueError, KeyError, TypeError, IndexError):
-                question = kept["body"]
+                order = read_order(thread, entry)
+                question = kept["body"] if order is None else describe_tile(order)
     for entry in thread.of("receipt"):
         kept = thread.contents.get(str(entry.raw.get("output")))
         if kept and entry.raw.get("final"):
@@ -301,13 +331,18 @@ def draw_thread(thread: Thread, names: Mapping[str, str] | None = None) -> list[
         if child not in placed:
             children.setdefault(parent, []).append(child)
             placed.add(child)
-    roots = [name for name, entry in thread.entries.items() if name not in placed and entry.kind != "score"]
+    roots = [
+        name
+        for name, entry in thread.entries.items()
+        if name not in placed and (entry.kind != "score" or name == thread.start)
+    ]
     lines: list[str] = []
 
     def walk(name: str, indent: str, last: bool, top: bool) -> None:
         entry = thread.entries[name]
         branch = "" if top else ("└─ " if last else "├─ ")
-        lines.append(f"{indent}{branch}{entry.kind:<8} {name[:10]}…  {describe_entry(entry, names)}")
+        told = describe_entry(entry, names, read_order(thread, entry))
+        lines.append(f"{indent}{branch}{entry.kind:<8} {name[:10]}…  {told}")
         inner = indent + ("" if top else ("   " if last else "│  "))
         below = children.get(name, [])
         for i, child in enumerate(below):
@@ -322,7 +357,7 @@ def _edges(thread: Thread) -> Iterator[tuple[str, str]]:
     """Parent and child among the entries; a Merkle root between scores and weights is stepped over."""
     known = thread.entries
     work = {name for name, entry in known.items() if entry.kind == "receipt"}
-    judged = {child for parent, child in thread.links if parent in work}
+    judged = {child for parent, child in thread.links if parent in work} | {thread.start}
     for parent, child in thread.links:
         if parent in known and child in known:
             yield parent, child

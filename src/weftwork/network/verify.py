@@ -2,13 +2,15 @@
 
 Each check is one line. Weights to payment are public: they are recomputed from the ledger alone. A score and
 an answer need their private content, which whoever asked and whoever judged hold; where it is not here, the
-check says so and counts as neither passed nor failed.
+check says so and counts as neither passed nor failed. A tile's content is pixels, in folders of whoever asked
+and whoever rendered; its fee is a job on the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weftwork.errors import WeftError
@@ -18,6 +20,7 @@ from weftwork.units import Digest, keccak
 
 if TYPE_CHECKING:
     from weftwork.closing import ClosingPlan
+    from weftwork.compute.render.evidence import TileOrder
     from weftwork.ledger import Ledger
     from weftwork.ledger.deployment import Contracts
 
@@ -42,8 +45,16 @@ class Check:
 class Verifier:
     """The checks of one thread against one ledger (None: only what needs no ledger)."""
 
-    def __init__(self, thread: Thread, ledger: Ledger | None, contracts: Contracts | None) -> None:
+    def __init__(
+        self,
+        thread: Thread,
+        ledger: Ledger | None,
+        contracts: Contracts | None,
+        pixels: Iterable[Path] = (),
+    ) -> None:
+        """``pixels``: folders of tiles, each in a file named by its digest."""
         self.thread = thread
+        self.pixels = list(pixels)
         self.ledger = ledger
         self.contracts = contracts
         self.records: dict[str, Record] = {}
@@ -108,6 +119,12 @@ class Verifier:
         name = CONTENTS[entry.kind]
         digest = str(getattr(self.records[entry.id], name))
         kept = self.thread.contents.get(digest)
+        tiles = [folder / f"{digest[2:]}.f32" for folder in self.pixels] if entry.kind == "receipt" else []
+        if found := [path for path in tiles if path.is_file()]:
+            same = all(Digest.of(path.read_bytes()) == Digest(digest) for path in found)
+            said = "hash" if same else "do not hash"
+            yield Check(same, "content", entry.id, f"receipt: its pixels {said} to the digest signed")
+            return
         if kept is None:
             yield Check(None, "content", entry.id, f"{entry.kind}: its {name} is private and not here")
             return
@@ -133,15 +150,44 @@ class Verifier:
             yield Check(
                 ok, "price", entry.id, f"{record.price} is {'' if ok else 'not '}within what was offered"
             )
+        order = self._order(record)
+        if order is not None:
+            yield self._check_job(entry, order, request, record)
+
+    def _order(self, receipt: Any) -> TileOrder | None:
+        """Which tile the request behind a receipt ordered; None where it asked for something else."""
+        request: Any = self.records.get(str(receipt.request)) if receipt is not None else None
+        kept = self.thread.contents.get(str(getattr(request, "content", None)))
+        if kept is None or '"tile"' not in kept["body"]:
+            return None
+        from weftwork.compute.render.evidence import TileOrder
+
+        return TileOrder.from_text(kept["body"])
+
+    def _check_job(self, entry: Entry, order: TileOrder, request: Any, record: Any) -> Check:
+        if self.ledger is None or self.contracts is None:
+            return Check(None, "job", entry.id, f"job {order.job} pays for it; the ledger is not here")
+        from weftwork.network.fee import check_job
+
+        held = {name: kept["body"] for name, kept in self.thread.contents.items()}
+        bundle = str(order.bundle)
+        below = sorted({child for parent, child in self.thread.links if parent == entry.id} & set(held))
+        for name in {bundle, *below} & set(held):
+            if keccak(held[name].encode()) != Digest(name):
+                return Check(False, "job", entry.id, f"what is kept of its bundle under {name[:10]}… differs")
+        manifest, lists = held.get(bundle), [held[name] for name in below if name != bundle]
+        ok, detail = check_job(self.ledger, self.contracts, order, request, record, manifest, lists)
+        return Check(ok, "job", entry.id, detail)
 
     def _check_score(self, entry: Entry, record: Any) -> Iterator[Check]:
-        from weftwork.models.evidence import recompute_score
+        from weftwork.network.evidence import recompute_score
 
         kept = self.thread.contents.get(str(record.evidence))
         if kept is None:
             yield Check(None, "score", entry.id, "the evidence is with the validator and not here")
             return
-        value = recompute_score(kept["body"])
+        judged: Any = self.records.get(str(record.receipt))
+        value = recompute_score(kept["body"], judged, self._order(judged))
         yield Check(
             value == record.value,
             "score",
@@ -265,7 +311,13 @@ def _place(entry: Entry) -> tuple[int, str]:
 
 
 def verify_thread(
-    thread: Thread, ledger: Ledger | None = None, contracts: Contracts | None = None
+    thread: Thread,
+    ledger: Ledger | None = None,
+    contracts: Contracts | None = None,
+    pixels: Iterable[Path] = (),
 ) -> list[Check]:
-    """Every check of ``thread``; a failed one names the record that differs."""
-    return Verifier(thread, ledger, contracts).run()
+    """Every check of ``thread``; a failed one names the record that differs.
+
+    ``pixels``: folders of tiles, for threads of renders.
+    """
+    return Verifier(thread, ledger, contracts, pixels).run()

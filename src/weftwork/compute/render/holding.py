@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from weftwork.compute.render.bundle import Manifest, Order, deliverable
+from weftwork.compute.render.evidence import keep_bundle
 from weftwork.errors import NotFound
 from weftwork.records import Receipt, Signed
 from weftwork.store import Store
@@ -106,6 +107,8 @@ class Holding:
         name = self.store.add(receipt)
         self.store.set_state(f"tile:{held.job}:{index}", {"receipt": str(name), "build": build})
         self._note(held, index, name, build)
+        if held.whole:
+            keep_bundle(self.store, held.manifest, [held.receipts[i] for i in range(len(held.receipts))])
 
     def _note(self, held: Held, index: int, name: Digest, build: str) -> None:
         held.receipts[index] = name
