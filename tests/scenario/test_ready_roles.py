@@ -19,7 +19,10 @@ from weftwork.errors import NotFound, Refused
 from weftwork.models.registration import Registration
 from weftwork.network.devnet import Devnet
 from weftwork.network.enrol import enrol_agent
+from weftwork.network.home import Home
 from weftwork.network.ready import WatcherRole, stand_ready
+from weftwork.network.thread import draw_thread, gather
+from weftwork.network.verify import verify_thread
 from weftwork.units import WAD
 from weftwork.wire.server import App, serve
 
@@ -34,8 +37,9 @@ async def add_node(net: Devnet, name: str):
     return site, running, desk, place
 
 
-async def test_watcher_finds_nodes_drills_them_and_closes_its_epoch():
-    async with Devnet(tempo=120, commit_blocks=80) as net:
+async def test_watcher_finds_nodes_drills_them_and_closes_its_epoch(tmp_path: Path):
+    home = Home(tmp_path / "home")
+    async with Devnet(home, tempo=120, commit_blocks=80) as net:
         ann, serving, desk, place = await add_node(net, "ann")
         bob, gone, _, _ = await add_node(net, "bob")
         await gone.stop()
@@ -60,6 +64,18 @@ async def test_watcher_finds_nodes_drills_them_and_closes_its_epoch():
             assert await checker.close() == [epoch]
             assert set(checker.book.incentives(epoch)) == {ann.account.address}
             assert place.uid is not None
+            await checker.store.flushed()
+            told = checker.store.by_kind("score")
+            assert sorted(score.record.value for score in told) == [0, 1_000_000]
+            for score in told:
+                thread = gather(home.stores, str(score.id), {"contracts": net.contracts.to_json()})
+                checks = verify_thread(thread, net.ledger, net.contracts)
+                assert [one for one in checks if one.ok is False] == []
+                names = {one.name for one in checks if one.ok}
+                assert names >= {"score", "scores", "weights", "epoch", "payment"}
+                drawn = draw_thread(thread, net.names)
+                assert drawn[0].startswith("score")
+                assert any("to ann" in line for line in drawn)
         finally:
             await watcher.stop()
             await serving.stop()

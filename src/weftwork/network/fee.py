@@ -68,7 +68,10 @@ def check_job(
     paid = sum(event.args["amount"] for event in escrow.jobs.events("PaymentReleased", jobId=order.job))
     if paid != found.budget:
         return False, f"job {order.job} paid {paid} of {found.budget}"
-    how = "burnt for the credit of" if found.burns else "paid to"
+    how = "paid to"
+    if found.burns:  # without a price it waits until there is one
+        is_burnt = escrow.credits.call("is_collected", order.job)
+        how = "burnt for the credit of" if is_burnt else "waits to be burnt for the credit of"
     among = "its receipt is among those handed in" if any(handed) else "what was handed in is not here"
     return True, (
         f"job {order.job}: {_coins(found.budget)} {how} {found.node} for its bundle, "
