@@ -493,9 +493,8 @@ async def test_event_is_sent_before_its_source_waits_for_the_next() -> None:
     async with await serve(app) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(get("/count"))
-        first = await reader.readuntil(b"data: 2\n\n")
+        assert (await reader.readuntil(b"data: 2\n\n")).endswith(b"\r\n\r\n12\r\ndata: 1\n\ndata: 2\n\n")
         gate.set()
         rest = await reader.readuntil(b"0\r\n\r\n")
         writer.close()
-    assert first.endswith(b"\r\n\r\n12\r\ndata: 1\n\ndata: 2\n\n")
     assert rest == b"\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
