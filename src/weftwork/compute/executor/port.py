@@ -71,6 +71,11 @@ class ServiceStatus:
     why: str = ""
     endpoints: tuple[Address, ...] = ()
 
+    @property
+    def live(self) -> bool:
+        """True while one of its replicas runs or may run again."""
+        return self.ready > 0 or self.state in ("starting", "running", "paused")
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -88,7 +93,7 @@ class Status:
     @property
     def live(self) -> bool:
         """True while something of the lease can still run."""
-        return any(service.state in ("starting", "running", "paused") for service in self.services)
+        return any(service.live for service in self.services)
 
     def service(self, name: str) -> ServiceStatus:
         """The service of that name; KeyError where the lease has none."""
@@ -186,8 +191,8 @@ def key(lease: str) -> str:
 
 
 def sum_up(states: list[State]) -> State:
-    """``failed`` if one is, else ``starting``, ``paused``, ``running`` if one is, else ``exited``."""
-    order: tuple[State, ...] = ("failed", "starting", "paused", "running")
+    """``starting`` if one is, else ``failed``, ``paused``, ``running`` if one is, else ``exited``."""
+    order: tuple[State, ...] = ("starting", "failed", "paused", "running")
     return next((state for state in order if state in states), "exited")
 
 

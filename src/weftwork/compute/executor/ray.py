@@ -104,7 +104,7 @@ class RayExecutor:
         for line in lines if tail is None else lines[-tail:] if tail else []:
             yield line
         while follow:
-            last = not any(one.state in ("starting", "running", "paused") for one in await self._read(actors))
+            last = not any(one.live for one in await self._read(actors))
             for line in await self._lines(actors, seen):
                 yield line
             if last:

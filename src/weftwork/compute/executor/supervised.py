@@ -99,6 +99,7 @@ class Supervised:
         """See :class:`.port.Executor`."""
         place = self._find(lease)
         kept, alive, state = _load(place / "lease.json"), is_alive(place), _load(place / "state.json")
+        alive = alive or (not state and self._locks[lease].locked())  # it is being begun
         replicas = state.get("replicas") or []
         lost = "its supervisor was killed" if state.get("begun") else "it was not begun"
         services = []
@@ -123,7 +124,7 @@ class Supervised:
                 return False
             now = await self.status(lease)
             of = [one for one in now.services if service in (None, one.name)]
-            return any(one.state in ("starting", "running", "paused") for one in of)
+            return any(one.live for one in of)
 
         async for line in follow_logs(replicas, tail=tail, going=going if follow else None):
             yield line
