@@ -71,7 +71,8 @@ An engine that is asked under the published schema narrows it to the request bef
 an `enum` of what the request says of that kind. A slot of which the request says nothing is left out, and so is a shape
 that needs one. The model still chooses the intent, the slots and which of the candidates; it can no longer write a
 number, a symbol, an address or a day that nobody said. Each number of a request is told once at most, so "sell my ETH at
-1800" has no second number for an amount, and the number of "for 30 days" or "may 4" is no amount.
+1800" has no second number for an amount, and the number of "for 30 days" or "may 4" is no amount. A weekday said as a
+schedule ("every friday", "fridays") leaves the payment that has one, and `none`.
 
 | kind | what counts |
 |---|---|

@@ -176,6 +176,8 @@ def ground_schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     found = find_candidates(text)
     shapes = []
     for shape in schema["oneOf"]:
+        if found.fixed_day and "every" not in shape["properties"] and len(shape["properties"]) > 1:
+            continue  # "every friday" leaves the payment with a schedule, and none
         for way in (one for wide in _ways(shape, found) for one in _share_out(wide, shape, found)):
             slots = {
                 slot: {"$ref": f"#/$defs/{way[slot]}"} if slot in way else rule

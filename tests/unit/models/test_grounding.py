@@ -107,6 +107,7 @@ def test_a_weekday_said_as_a_schedule_is_told() -> None:
     assert holds("pay rita 5 ETH every friday", {**paid, "on": "friday"})
     assert not holds("pay rita 5 ETH every friday", paid)
     assert holds("pay rita 5 ETH every week from friday", {**paid, "start": "friday"})
+    assert kinds("pay rita 5 ETH every friday") == {"recurring_payment", "none"}
 
 
 def test_the_same_text_gives_the_same_schema_byte_for_byte() -> None:
