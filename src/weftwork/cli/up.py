@@ -112,9 +112,11 @@ def stay_up(plan: Plan, as_json: bool, *, log: str = "warning", name: str | None
     from weftwork.cli.screen import say
     from weftwork.errors import BadConfig
     from weftwork.network.home import Home, joined_home
+    from weftwork.network.life import heed_signals
 
     if log not in ("debug", "info", "warning", "error"):
         raise BadConfig(f"there is no log level {log}", value=log, hint="debug, info, warning or error")
+    heed_signals()
     if "ledger" in plan.roles:
         home = Home.open(create=True)
         home.hold()

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from weftwork.network.local import LocalNetwork
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_early: list[int] = []
+
+
+def heed_signals() -> None:
+    """From now on a signal to stop is remembered until :func:`run_network` can act on it.
+
+    Raised as KeyboardInterrupt in the midst of imports it could be swallowed, and the process would go on.
+    """
+    for number in STOPPED_BY:
+        signal.signal(number, lambda caught, frame: _early.append(caught))
 
 
 async def run_network(network: LocalNetwork, ready: Callable[[LocalNetwork], Any]) -> None:
@@ -36,6 +46,8 @@ async def run_network(network: LocalNetwork, ready: Callable[[LocalNetwork], Any
 
     for number in STOPPED_BY:
         loop.add_signal_handler(number, stop)
+    if _early:
+        return
     starting = loop.create_task(network.start())
     waiting = loop.create_task(done.wait())
     try:
