@@ -175,7 +175,7 @@ class Demo:
 
     async def raise_network(self, net: Devnet) -> None:
         """Act 1: ledger, contracts, subnet, gateways, miners, validators."""
-        self.say("raising a ledger, nine contracts, a subnet, 2 gateways, 6 miners, 3 validators")
+        self.say("raising a ledger with its contracts, 2 gateways, 6 miners, 3 validators")
         patience = Patience(answer=4.0, commit=4.0, reveal=4.0, settle=2.0, idle=0.2)
         setting = Setting(policy=Policy(hedge_unknown=1.0), patience=patience)
         for name in ("gateway-1", "gateway-2"):

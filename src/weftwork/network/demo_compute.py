@@ -42,8 +42,8 @@ NODES: dict[str, tuple[type[RenderNode], str]] = {
     "west": (MortalNode, "dies in mid-job"),
 }
 SCENE = "render/weave/weave.xml"
-SIZE = {"width": 320, "height": 180, "spp": 12}
-TILE = 40
+SIZE = {"width": 448, "height": 252, "spp": 36}
+TILE = 56
 FRAME = 16
 DEPOSIT = WAD
 Say = Callable[[str], None]
