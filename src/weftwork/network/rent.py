@@ -28,8 +28,7 @@ from weftwork.wire.server import LOOPBACK
 
 if TYPE_CHECKING:
     from weftwork.compute.sdl import Deployment
-    from weftwork.ledger import Account, Ledger
-    from weftwork.ledger.deployment import Contracts
+    from weftwork.ledger import Account
 
 COINS = 100 * WAD
 """What a tenant is brought up to in either currency on a network of one's own, wad."""
@@ -39,19 +38,19 @@ TAG = "lease"
 MOST_CLIENTS = 64
 
 
-def read_suppliers(ledger: Ledger, contracts: Contracts) -> list[Supplier]:
-    """The providers that the ledger knows, oldest first; raises LedgerError."""
+def read_suppliers(venue: Venue) -> list[Supplier]:
+    """The providers of machines that the ledger knows, oldest first; raises LedgerError."""
+    renders = int(venue.parts.at(venue.ledger, "render_panel").call("subnet"))
     return [
         Supplier(agent, wallet, card.endpoint, card.name)
-        for agent, wallet, card in read_agents(ledger, contracts, "provider")
+        for agent, wallet, card in read_agents(venue.ledger, venue.contracts, "provider")
+        if not renders or card.subnet != renders
     ]
 
 
 def open_suppliers(venue: Venue, *, local: bool = True, **options: Any) -> Suppliers:
     """All providers of a network; close its ``client`` when done."""
-    return Suppliers(
-        venue, lambda: read_suppliers(venue.ledger, venue.contracts), Client(local, timeout=30.0), **options
-    )
+    return Suppliers(venue, lambda: read_suppliers(venue), Client(local, timeout=30.0), **options)
 
 
 @asynccontextmanager
