@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 import pytest
 
+from harness.bubble import needs_sandbox as needs_sandbox
 from weftwork.compute.render.asset import AssetStore
 from weftwork.compute.render.scene import Scene, read_scene
 
 needs_mitsuba = pytest.mark.skipif(
     importlib.util.find_spec("mitsuba") is None, reason="mitsuba is not installed (extra render)"
 )
-needs_sandbox = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 BALL = """<scene version="3.0.0">
   <default name="frames" value="3"/>

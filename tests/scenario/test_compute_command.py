@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.bubble import needs_sandbox
 from harness.process import ROOT, Weft, run_weft
 
 HELLO = ROOT / "examples" / "compute" / "hello.yaml"
@@ -22,7 +22,7 @@ def started() -> Iterator[list[Weft]]:
         one.kill()
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="no bubblewrap here: apt-get install bubblewrap")
+@needs_sandbox
 def test_a_file_becomes_an_address_that_answers_whatever_is_killed(
     tmp_path: Path, started: list[Weft]
 ) -> None:

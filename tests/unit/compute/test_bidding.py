@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
+from harness.bubble import needs_sandbox
 
 from weftwork.compute.bidding import (
     BLOCKS_A_MONTH,
@@ -36,7 +36,6 @@ request = Request(order, "tenant", "weft", 10**15)
 tariff = Tariff(
     cpu=WAD, memory=WAD // 2, storage={"beta3": WAD // 100}, gpu=100 * WAD, gpu_by_kind={A100: 70 * WAD}
 )
-needs_sandbox = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
 
 def ask(script, given=request, **settings):
