@@ -3,7 +3,7 @@
 Fences: ``python`` runs; ``console`` holds ``$ command`` lines, each of which must succeed, and the lines
 under a command must appear in what it prints (``...`` stands for anything); ``json`` and ``toml`` must
 parse; ``text`` and ``solidity`` are only shown. A fence directly under ``<!-- not run: reason -->`` is
-shown and not run.
+shown and not run; a page that holds ``<!-- needs: a sandbox -->`` is skipped where there is none.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from harness.bubble import LACK
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
     r"(<!-- not run: (?P<why>[^>]+) -->\n+)?^```(?P<lang>[\w-]*)\n(?P<body>.*?)^```$", re.M | re.S
 )
+NEEDS_SANDBOX = "<!-- needs: a sandbox -->"
 SHOWN = {"text", "solidity", "vyper", "http", "", "mermaid", "html"}
 
 
@@ -53,6 +55,8 @@ def run_console(body: str, env: dict[str, str], folder: Path) -> None:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.exists()], ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_fence_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    if NEEDS_SANDBOX in page.read_text() and LACK:
+        pytest.skip(LACK)
     fences = find_fences(page)
     env = dict(os.environ, WEFT_HOME=str(tmp_path / "home"), NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1")
     env["WEFT_PORT"] = "0"
