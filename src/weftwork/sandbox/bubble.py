@@ -135,10 +135,11 @@ async def _attend(
 
     async def feed() -> None:
         assert process.stdin is not None
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, RuntimeError):  # uvloop raises the second where nobody reads any more
             process.stdin.write(stdin)
             await process.stdin.drain()
-        process.stdin.close()
+        with suppress(ConnectionError, RuntimeError):
+            process.stdin.close()
 
     async def read(number: int, stream: asyncio.StreamReader | None) -> None:
         nonlocal left, overflow

@@ -74,8 +74,8 @@ class Session:
         await self._process.wait()
         await self._drain
         if self._process.stdin is not None:
-            self._process.stdin.close()
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, RuntimeError):
+                self._process.stdin.close()
                 await self._process.stdin.wait_closed()
         if self._report is not None:
             os.close(self._report)
