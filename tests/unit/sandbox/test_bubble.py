@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from weftwork.errors import BadInput, ExtraMissing, Unavailable
 from weftwork.sandbox import Outcome, Quota, find_bubblewrap, python_paths, run_sandboxed
@@ -159,28 +156,3 @@ async def test_missing_bubblewrap_is_named_with_the_command_that_installs_it(
     assert "apt-get install bubblewrap" in caught.value.hint
     with pytest.raises(ExtraMissing):
         await run_sandboxed(["true"])
-
-
-def test_sandbox_that_ends_before_it_reads_is_told_as_that_on_every_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = tmp_path / "bwrap"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-
-    async def hog() -> None:
-        """Keeps the loop busy, so that the end of the program is seen before anything is written to it."""
-        while True:
-            time.sleep(0.02)  # noqa: ASYNC251 - it is what the test is about
-            await asyncio.sleep(0)
-
-    async def try_often() -> None:
-        busy = asyncio.create_task(hog())
-        for size in (0, 1, 4_000_000) * 4:
-            with pytest.raises(Unavailable, match="could not make a sandbox"):
-                await run_sandboxed(["true"], stdin=b"x" * size)
-        busy.cancel()
-
-    asyncio.run(try_often())
-    uvloop.run(try_often())
