@@ -177,9 +177,8 @@ def install(names: list[str]) -> None:
         uv = shutil.which("uv") or f"{sys.executable} -m uv"
         subprocess.run([*uv.split(), "venv", "-q", str(CACHE / "litellm")], check=True)
         python = str(CACHE / "litellm/bin/python")
-        subprocess.run(
-            [*uv.split(), "pip", "install", "-q", "--python", python, LITELLM, "httptools"], check=True
-        )
+        install = [*uv.split(), "pip", "install", "-q", "--python", python, LITELLM, "httptools"]
+        subprocess.run(install, check=True, cwd=CACHE)  # in this folder uv would apply our own pins
     if "portkey" in names and not (CACHE / "portkey/node_modules/@portkey-ai/gateway").exists():
         (CACHE / "portkey").mkdir(exist_ok=True)
         subprocess.run(
@@ -314,7 +313,9 @@ def run_wrk(
     argv = ["taskset", "-c", core, wrk, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "30s"]
     argv += ["-s", str(script), f"http://127.0.0.1:{one.port}{path}"]
     before = cpu_seconds(one.process.pid)
-    out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    libraries = ":".join(str(place) for place in (CACHE / "deb/usr/lib").glob("*-linux-gnu"))
+    environment = {**os.environ, "LD_LIBRARY_PATH": libraries}  # where wrk's own lie if it was unpacked here
+    out = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment).stdout
     used = cpu_seconds(one.process.pid) - before
     found = json.loads(next(line[7:] for line in out.splitlines() if line.startswith("RESULT ")))
     count = max(1, found["requests"])
