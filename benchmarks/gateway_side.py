@@ -43,6 +43,7 @@ def serve_miner(port: int, folder: str) -> None:
     from weftwork.models.engine.echo import EchoEngine
     from weftwork.models.job import Terms
     from weftwork.models.miner import Miner
+    from weftwork.wire.running import tune_process
 
     def make() -> object:
         store, account = Store(Path(folder) / "miner.db"), Account.create("miner")
@@ -54,6 +55,7 @@ def serve_miner(port: int, folder: str) -> None:
             return {**{k: str(v) for k, v in book.totals().items()}, "receipts": store.count("receipt")}
 
         miner.app.get("/totals")(totals)
+        tune_process()
         return miner.app
 
     run(make, port=port)  # type: ignore[arg-type]

@@ -31,8 +31,9 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """Script of each version of the file, in order; a published one is never edited, a new one is appended."""
 
-RECORD, LINK, CONTENT, STATE = range(4)
-"""Kinds of the journal's rows; their columns ``a`` to ``d`` are those of the table that each is moved to."""
+RECORD, LINK, CONTENT, STATE, EMPTY = range(5)
+"""Kinds of the journal's rows; their columns ``a`` to ``d`` are those of the table that each is moved to; an
+empty row is moved nowhere."""
 
 _COUNT_RECORDS = "SELECT count(*) FROM journal WHERE kind = 0 AND seq <= ?"
 _ADD_RECORDS = """
@@ -77,7 +78,9 @@ APPLICATION = 0x57454654  # "WEFT" in the file's header
 def connect_file(path: Path | None) -> sqlite3.Connection:
     """A connection to the file (None: to a new database in memory), with WAL and ``synchronous=FULL``."""
     place = ":memory:" if path is None else path
-    link = sqlite3.connect(place, check_same_thread=False, isolation_level=None, timeout=10)
+    link = sqlite3.connect(
+        place, check_same_thread=False, isolation_level=None, timeout=10, cached_statements=256
+    )
     try:
         link.execute("PRAGMA journal_mode = WAL")
         link.execute("PRAGMA synchronous = FULL")

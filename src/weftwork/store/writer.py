@@ -25,7 +25,7 @@ from pydantic_core import to_json
 
 from weftwork.errors import StoreError
 from weftwork.records import Signed
-from weftwork.store.schema import CONTENT, LINK, RECORD, STATE, move_journal
+from weftwork.store.schema import CONTENT, EMPTY, LINK, RECORD, STATE, move_journal
 
 State = str | Callable[[], Any]
 """The JSON text of a state, or what makes its value."""
@@ -34,9 +34,9 @@ Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
 ``("state", key, state)`` or ``("flush", moved, loop, future)`` and ``("flush", moved, None, tell)``."""
 
-_STEPS = (64, 16, 4, 1)
 _ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
-_JOURNAL = {count: _ADD + ", (?, ?, ?, ?, ?)" * (count - 1) for count in _STEPS}
+_MOST = 1024  # rows of one statement
+_EMPTY_ROW = [EMPTY, b"", None, None, None]
 _MANY = 24_576  # rows of the journal that are moved without waiting for a quiet moment
 _QUIET = 0.25  # seconds without an entry after which they are moved
 
@@ -175,15 +175,7 @@ class Writer:
         if not rows:
             return
         with self._guard:
-            link = self._link
-            link.execute("BEGIN IMMEDIATE")
-            try:
-                _insert(link, rows)
-                link.execute("COMMIT")
-            except BaseException:
-                if link.in_transaction:
-                    link.execute("ROLLBACK")
-                raise
+            _insert(self._link, rows)
         self._journal += batch
         self._rows += len(rows)
 
@@ -236,12 +228,29 @@ def _resolve(futures: list[asyncio.Future[None]], error: StoreError | None) -> N
 
 
 def _insert(link: sqlite3.Connection, rows: list[Any]) -> None:
-    """Inserts rows of the journal, many by one statement: each statement gives Python's lock away and waits
-    for it again, which beside a busy event loop costs more than the row does. Few sizes, so that they stay
-    prepared."""
-    start = 0
-    while start < len(rows):
-        count = next(step for step in _STEPS if step <= len(rows) - start)
-        part = rows[start : start + count]
-        link.execute(_JOURNAL[count], [value for row in part for value in row])
-        start += count
+    """Inserts rows of the journal, all or none. A group that fits into one statement is a transaction by
+    itself: each call into SQLite gives Python's lock away, and beside a busy event loop getting it back takes
+    longer than the row does."""
+    if len(rows) <= _MOST:
+        _insert_part(link, rows)
+        return
+    link.execute("BEGIN IMMEDIATE")
+    try:
+        for start in range(0, len(rows), _MOST):
+            _insert_part(link, rows[start : start + _MOST])
+        link.execute("COMMIT")
+    except BaseException:
+        if link.in_transaction:
+            link.execute("ROLLBACK")
+        raise
+
+
+def _insert_part(link: sqlite3.Connection, rows: list[Any]) -> None:
+    """One statement. Of up to an eighth more rows than there are, which are empty, so that there are few
+    statements and all stay prepared."""
+    count = len(rows)
+    step = max(1, 1 << count.bit_length() >> 4)
+    empty = -count % step
+    values = [value for row in rows for value in row]
+    values += _EMPTY_ROW * empty
+    link.execute(_ADD + ", (?, ?, ?, ?, ?)" * (count + empty - 1), values)
