@@ -224,9 +224,10 @@ def recover_public(digest: bytes, signature: bytes) -> bytes:
 
 def recover_signer(digest: bytes, signature: bytes) -> str:
     """The EIP-55 address whose key made ``signature`` over ``digest``; raises :class:`BadSignature`."""
-    return _address_of(recover_public(digest, signature))
+    return address_of(recover_public(digest, signature))
 
 
 @lru_cache(maxsize=4096)
-def _address_of(public: bytes) -> str:
+def address_of(public: bytes) -> str:
+    """The EIP-55 address of a public key, 65 bytes uncompressed."""
     return checksum_address(units.keccak(public[1:])[-20:])

@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from weftwork import units
+from weftwork.batch import find_public, is_signature
 from weftwork.eip712 import (
     CHECK,
     NO_ADDRESS,
     Domain,
+    address_of,
     build_encoders,
     checksum_address,
     recover_signer,
@@ -91,6 +93,8 @@ class Record:
     kind: ClassVar[str]
     fields: ClassVar[tuple[tuple[str, str], ...]]
     parent_fields: ClassVar[tuple[str, ...]] = ()
+    in_batch: ClassVar[bool] = False
+    """Whether one signature may stand for many of this kind; not where a contract checks it."""
     type_hash: ClassVar[bytes]
     _struct: ClassVar[Callable[[Any], bytes]]
     _text: ClassVar[Callable[[Any], str]]
@@ -208,6 +212,7 @@ class Request(Record):
     """Work asked for: who asks, on which subnet, for what content (salted digest), at most at what price."""
 
     kind = "request"
+    in_batch = True
     fields = (
         ("requester", "address"),
         ("subnet", "uint64"),
@@ -238,6 +243,7 @@ class Receipt(Record):
     """
 
     kind = "receipt"
+    in_batch = True
     parent_fields = ("request",)
     fields = (
         ("request", "bytes32"),
@@ -385,18 +391,22 @@ class Payment(Record):
 
 
 R = TypeVar("R", bound=Record)
+_LONGEST = 1024  # digits of a signature
 
 
 @dataclass(frozen=True, slots=True)
 class Signed(Generic[R]):
-    """A record with the 65-byte signature (r, s, v) of whoever answers for it."""
+    """A record with the signature of whoever answers for it: 65 bytes (r, s, v), or of a batch with its path
+    behind them (:mod:`weftwork.batch`)."""
 
     record: R
     signature: bytes
 
     def __post_init__(self) -> None:
-        if len(self.signature) != 65:
-            raise BadSignature("a signature has 65 bytes", value=len(self.signature))
+        if len(self.signature) != 65 and not (self.record.in_batch and is_signature(self.signature)):
+            raise BadSignature(
+                f"the signature of a {self.record.kind} has 65 bytes", value=len(self.signature)
+            )
 
     @property
     def id(self) -> Digest:
@@ -405,7 +415,7 @@ class Signed(Generic[R]):
 
     def signer(self, domain: Domain) -> str:
         """The address that signed, in EIP-55 form; refuses malleable (high-s) signatures."""
-        return recover_signer(self.record.digest(domain), self.signature)
+        return address_of(find_public(domain.separator, self.record.id, self.signature))
 
     def require_signer(self, domain: Domain, address: str) -> Self:
         """This record, if ``address`` signed it; else :class:`BadSignature`."""
@@ -436,11 +446,12 @@ class Signed(Generic[R]):
             raise BadRecord(f"the {record.kind} does not hash to the id it carries", value=shown(named))
         if not isinstance(text, str):
             raise BadRecord(f"the {record.kind} is not signed", value=record.kind)
-        digits = text.removeprefix("0x")
         try:
-            raw = bytes.fromhex(digits) if len(digits) == 130 else b""
+            raw = bytes.fromhex(text.removeprefix("0x")) if len(text) <= _LONGEST else b""
         except ValueError:
             raw = b""
-        if len(raw) != 65:
-            raise BadSignature("a signature is 130 hexadecimal digits", value=text[:80])
+        if not is_signature(raw):
+            raise BadSignature(
+                "a signature is 130 hexadecimal digits, or a batch's path more", value=text[:80]
+            )
         return Signed(record, raw)

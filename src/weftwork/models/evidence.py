@@ -19,6 +19,8 @@ from weftwork.units import Digest, keccak
 from weftwork.wire.message import read_json
 
 MAX_VOUCHERS = 16
+MAX_TOGETHER = 64
+"""Orders of one message."""
 _SKEW = 60
 _LONGEST = 3600
 
@@ -108,6 +110,14 @@ def read_order(data: Any, *, max_text: int) -> Order:
     taken = tuple(Signed.from_json(item) for item in vouchers)
     stream, commit = data.get("stream", False), data.get("commit_only", False)
     return Order(signed, signed.record.id, salt, text, body, read_kind(body), taken, stream, commit)
+
+
+def read_orders(data: Any) -> list[Any]:
+    """The orders in the JSON of ``POST /v1/works``, each to be read by :func:`read_order`."""
+    found = data.get("orders") if isinstance(data, dict) else None
+    if not isinstance(found, list) or not 0 < len(found) <= MAX_TOGETHER:
+        raise BadInput(f"orders are a list of 1 to {MAX_TOGETHER}", value=repr(type(found)))
+    return found
 
 
 def check_request(signed: Signed[Request], domain: Domain, now: float) -> None:

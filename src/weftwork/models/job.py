@@ -62,6 +62,11 @@ class Answer:
             "receipt": self.receipt.to_json(),
         }
 
+    def to_bytes(self) -> bytes:
+        """The JSON text of :meth:`to_json`."""
+        head = f'","receipt":{self.receipt.to_text()}}}'.encode()
+        return b'{"answer_json":%b,"salt":"%b%b' % (to_json(self.answer_json), self.salt.hex().encode(), head)
+
 
 @dataclass(slots=True)
 class Partial:
@@ -84,7 +89,9 @@ class Job:
         terms: Terms,
         now: Callable[[], float],
         salt: bytes,
+        seal: Callable[[Receipt], Awaitable[Signed[Receipt]]] | None = None,
     ) -> None:
+        """``seal`` signs the receipt of a whole answer, with others that are ready at the same time."""
         self.order = order
         self.salt = salt
         self.text = ""
@@ -96,6 +103,7 @@ class Job:
         self._now = now
         self._info = engine.describe()
         self._sequence = 0
+        self._seal = seal or self._sign
         self._task: asyncio.Task[Any] | None = None
         self.body = self._bounded_body()
 
@@ -161,7 +169,7 @@ class Job:
         finally:
             self._task = None
 
-    def sign(self, input_tokens: int, output_tokens: int, final: bool) -> Signed[Receipt]:
+    def write(self, input_tokens: int, output_tokens: int, final: bool) -> Receipt:
         """A receipt over the text so far; its price never exceeds what the request allows."""
         price = min(self._terms.price(input_tokens, output_tokens), self.order.request.record.max_price)
         record = Receipt(
@@ -177,6 +185,14 @@ class Job:
             int(self._now()),
         )
         self._sequence += 1
+        return record
+
+    def sign(self, input_tokens: int, output_tokens: int, final: bool) -> Signed[Receipt]:
+        """:meth:`write`, signed alone."""
+        record = self.write(input_tokens, output_tokens, final)
+        return Signed(record, self._account.sign_hash(record.digest(self._domain)))
+
+    async def _sign(self, record: Receipt) -> Signed[Receipt]:
         return Signed(record, self._account.sign_hash(record.digest(self._domain)))
 
     async def run(self) -> Answer:
@@ -186,7 +202,7 @@ class Job:
         with self._within(self._terms.seconds):
             found: Completion = await self._wait(self._engine.complete(self.body))
         self.text = found.text
-        receipt = self.sign(found.input_tokens, found.output_tokens, True)
+        receipt = await self._seal(self.write(found.input_tokens, found.output_tokens, True))
         made = shape_answer(self.order, self._info.model, receipt.record, found.text, found.finish_reason)
         choice = made["choices"][0]
         if found.detail is not None:
@@ -207,7 +223,7 @@ class Job:
         data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
         self.text = to_json(data).decode()
         tokens = sum(1 + len(text) // 4 for text in texts)
-        receipt = self.sign(tokens, 0, True)
+        receipt = await self._seal(self.write(tokens, 0, True))
         answer = {
             "object": "list",
             "data": data,

@@ -1,6 +1,7 @@
 """The miner: answers signed requests by its engine, signs receipts, takes vouchers, refuses unpaid work.
 
 POST /v1/work            an order; the answer with its receipt, an event stream, or the receipt alone
+POST /v1/works           {"orders": [...]}; an event for each answer as it is ready, or for its refusal
 POST /v1/reveal          {"request"}: the answer that was committed to
 POST /v1/cancel          {"request"}: take an order back; one that is finished stays due
 POST /v1/voucher         [signed vouchers]
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -27,17 +29,20 @@ from pydantic_core import to_json
 from weftwork.errors import BadInput, Busy, NotFound, Replayed, WeftError
 from weftwork.models.channel import ChannelBook
 from weftwork.models.engine.port import Engine
-from weftwork.models.evidence import MAX_VOUCHERS, Order, check_request, read_order
+from weftwork.models.evidence import MAX_VOUCHERS, Order, check_request, read_order, read_orders
 from weftwork.models.job import Answer, Job, Terms, shape_answer
 from weftwork.models.registration import Registration
+from weftwork.models.sealer import Sealer
 from weftwork.records import Domains, Receipt, Signed, checksum_address
 from weftwork.store import Store
 from weftwork.units import Digest, draw_salt
 from weftwork.wire import log, sse
 from weftwork.wire.limits import Limits
+from weftwork.wire.message import JSON
 from weftwork.wire.server import App, EventStream, HttpRequest, HttpResponse, Running, serve
 
 _REMEMBERED = 1024
+_ID = re.compile("0x[0-9a-f]{64}")
 _MAX_SEEN = 200_000
 _SKEW = 60
 
@@ -81,6 +86,7 @@ class Miner:
         self.model = model or engine.describe().model
         self.running: Running | None = None
         self._domain = domains.of("receipt")
+        self._sealer = Sealer(account, self._domain)
         self._now = now
         self._entropy = entropy
         self._jobs: dict[Digest, Job] = {}
@@ -97,6 +103,7 @@ class Miner:
     def _route(self) -> None:
         app = self.app
         app.post("/v1/work")(self.work)
+        app.post("/v1/works")(self.work_together)
         app.post("/v1/reveal")(self.reveal)
         app.post("/v1/cancel")(self.cancel)
         app.post("/v1/voucher")(self.take_vouchers)
@@ -159,10 +166,19 @@ class Miner:
         """POST /v1/work."""
         order = read_order(request.object(), max_text=self.terms.max_text)
         request.thread = str(order.id)
+        if order.stream:
+            job = await self._begin(order)
+            if isinstance(job, Job):
+                return EventStream(self._stream(job), {"x-weft-thread": str(order.id)})
+            return self._reply(job)
+        return HttpResponse(await self._answer(order), 200, {"x-weft-thread": str(order.id)}, JSON)
+
+    async def _begin(self, order: Order) -> Job | Answer:
+        """A job whose money is held and whose request is recorded; or the answer, if it was given before."""
         log.bind_thread(order.id)
         again = self._find(order)
         if again is not None:
-            return self._reply(again)
+            return again
         record = order.request.record
         if record.subnet != self.subnet:
             raise BadInput(f"this miner serves subnet {self.subnet}", value=record.subnet)
@@ -171,25 +187,90 @@ class Miner:
             raise Replayed("this request is being worked on", value=str(order.id))
         if len(self._jobs) >= self.terms.concurrency:
             raise Busy("the miner works on as many requests as it takes", value=self.terms.concurrency)
-        job = Job(order, self.engine, self.account, self._domain, self.terms, self._now, self._entropy(16))
+        job = Job(
+            order,
+            self.engine,
+            self.account,
+            self._domain,
+            self.terms,
+            self._now,
+            self._entropy(16),
+            self._sealer.seal,
+        )
         self._jobs[order.id] = job
-        streaming = False
         try:
             await self.book.admit(order.requester, order.id, record.max_price, order.vouchers)
-            self.store.add(order.request)
-            content = order.text.encode(errors="surrogatepass")
-            self.store.put_content(record.content, order.salt, content, hashed=True)
-            if order.stream:
-                streaming = True
-                return EventStream(self._stream(job), {"x-weft-thread": str(order.id)})
+        except BaseException:
+            self._end(order)
+            raise
+        self.store.add(order.request)
+        content = order.text.encode(errors="surrogatepass")
+        self.store.put_content(record.content, order.salt, content, hashed=True)
+        return job
+
+    async def _answer(self, order: Order) -> bytes:
+        """The JSON of a whole answer, or of the receipt alone where only that is asked for."""
+        job = await self._begin(order)
+        if not isinstance(job, Job):
+            return job.to_bytes()
+        try:
             answer = await job.run()
             if order.commit_only:
-                return await self._hold(order, answer)
+                return to_json(await self._hold(order, answer))
             await self._finish(order, answer)
-            return self._reply(answer)
+            return answer.to_bytes()
         finally:
-            if not streaming and order.id not in self._held:
+            if order.id not in self._held:
                 self._end(order)
+
+    async def work_together(self, request: HttpRequest) -> Any:
+        """POST /v1/works: whole answers to several orders, each as soon as it is ready."""
+        return EventStream(self._together(read_orders(request.object())))
+
+    async def _together(self, orders: list[Any]) -> AsyncIterator[bytes]:
+        """An event for each order; whoever goes away stops what is not finished."""
+        loop = asyncio.get_running_loop()
+        ready: list[bytes] = []
+        rung = loop.create_future()
+        left = len(orders)
+
+        def take(task: asyncio.Task[bytes]) -> None:
+            if not task.cancelled():
+                ready.append(task.result())
+            if not rung.done():
+                rung.set_result(None)
+
+        tasks = [loop.create_task(self._one(data)) for data in orders]
+        for task in tasks:
+            task.add_done_callback(take)
+        try:
+            while left:
+                await rung
+                rung = loop.create_future()
+                left -= len(ready)
+                events = b"".join(ready)
+                ready.clear()
+                yield events
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _one(self, data: Any) -> bytes:
+        """The event of one order: ``{"request", "status", "body"}``."""
+        name, status = "", 200
+        try:
+            order = read_order(data, max_text=self.terms.max_text)
+            name = str(order.id)
+            if order.stream:
+                raise BadInput("a stream travels alone", hint="POST /v1/work")
+            body = await self._answer(order)
+        except Exception as error:
+            if not isinstance(error, WeftError):
+                self.app.report("an order failed", thread=name)
+                error = WeftError("an internal error; the server's log has the details")
+            status, told = self.app.render(error)
+            body, name = to_json(told), name or _named_in(data)
+        return b'data: {"request":"%b","status":%d,"body":%b}\n\n' % (name.encode(), status, body)
 
     def _end(self, order: Order) -> None:
         self._jobs.pop(order.id, None)
@@ -197,9 +278,7 @@ class Miner:
 
     def _reply(self, answer: Answer) -> HttpResponse:
         thread = str(answer.receipt.record.request)
-        return HttpResponse(
-            to_json(answer.to_json()), 200, {"x-weft-thread": thread}, content_type="application/json"
-        )
+        return HttpResponse(answer.to_bytes(), 200, {"x-weft-thread": thread}, JSON)
 
     async def _finish(self, order: Order, answer: Answer) -> None:
         """Books a finished answer, and returns once that is on disk."""
@@ -381,3 +460,10 @@ class Miner:
                 "credit": str(self.book.credit),
             },
         }
+
+
+def _named_in(data: Any) -> str:
+    """The id that an order which cannot be read says its request has, if it says one."""
+    held = data.get("request") if isinstance(data, dict) else None
+    text = held.get("id") if isinstance(held, dict) else None
+    return str(Digest(text)) if isinstance(text, str) and _ID.fullmatch(text) else ""

@@ -18,13 +18,14 @@ from weftwork.ledger.key import Account
 from weftwork.models.gateway.asker import Asker
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.openai import Call
+from weftwork.models.gateway.sender import Sender
 from weftwork.models.gateway.shape import answer_text
-from weftwork.models.gateway.till import Patience, Till
+from weftwork.models.gateway.till import Patience
 from weftwork.models.gateway.work import Ask, Work, prove_receipt, refusal_of
 from weftwork.records import Domains, Receipt, Request, Signed
 from weftwork.store import Store
 from weftwork.units import Digest, keccak
-from weftwork.wire.client import Client, Reply, StreamReply
+from weftwork.wire.client import Client, StreamReply
 from weftwork.wire.sse import Event, Parser
 
 __all__ = ["Broker", "Part", "Patience"]
@@ -52,7 +53,7 @@ class _Told:
     done: bool = False
 
 
-class Broker(Till):
+class Broker(Sender):
     """The gateway's side of each conversation with a miner."""
 
     def __init__(
@@ -67,10 +68,8 @@ class Broker(Till):
         entropy: Callable[[int], bytes],
         patience: Patience,
     ) -> None:
-        super().__init__(account, domains, client, store, patience)
-        self._prefix = b"\x19\x01" + self._domain.separator
+        super().__init__(account, domains, client, store, patience, clock)
         self._now = now
-        self._clock = clock
         self._entropy = entropy
         self._life = int(patience.answer) + 60
 
@@ -79,7 +78,7 @@ class Broker(Till):
     def prepare(
         self, seat: Seat, call: Call, asker: Asker, prefix: str = "", quote: int | None = None
     ) -> Ask:
-        """A signed, recorded request of ``call`` to ``seat``; with ``prefix`` it goes on from there."""
+        """A request of ``call`` to ``seat``, signed when it leaves; with ``prefix`` it goes on from there."""
         text = call.text
         if prefix:
             body = {**call.body, "weft_prefix": prefix}
@@ -92,57 +91,13 @@ class Broker(Till):
         record = Request(
             self.account.address, seat.subnet, digest, cap, time, time + self._life, asker.nonce(salt)
         )
-        name = record.id
-        signed = Signed(record, self.account.sign_hash(keccak(self._prefix + name)))
-        self.store.add(signed)
-        self.store.put_content(digest, salt, content, hashed=True)
-        return Ask(seat, call, signed, name, salt, text, cap)
-
-    def _voucher(self, seat: Seat) -> Signed[Any] | None:
-        """The voucher that rides on a request: over all that is owed, but not on each of many a second."""
-        purse = seat.purse
-        if purse is None:
-            return None
-        now = self._clock()
-        if now < seat.vouched + self.patience.voucher and not seat.strict:
-            return None
-        found = purse.voucher()
-        if found is not None:
-            seat.vouched = now
-        return found
-
-    def _body(self, ask: Ask, **more: Any) -> bytes:
-        voucher = self._voucher(ask.seat)
-        vouchers = "" if voucher is None else voucher.to_text()
-        head = f'{{"request":{ask.request.to_text()},"salt":"{ask.salt.hex()}","vouchers":[{vouchers}],'
-        rest = b"," + to_json(more)[1:] if more else b"}"
-        return b'%b"body_json":%b%b' % (head.encode(), to_json(ask.text), rest)
-
-    async def _post(self, ask: Ask, seconds: float, **more: Any) -> Reply:
-        seat = ask.seat
-        body = self._body(ask, **more)
-        signed = seat.purse.signed if seat.purse is not None else 0
-        reply = await self.client.post_json(seat.endpoint + "/v1/work", body, timeout=seconds)
-        if self._must_pay(seat, reply.status, signed):
-            return await self._post(ask, seconds, **more)
-        if reply.status != 200 or not isinstance(reply.body, dict):
-            raise refusal_of(seat, reply.status, reply.body)
-        if seat.purse is not None:
-            seat.purse.acknowledge(signed)
-        return reply
-
-    def _must_pay(self, seat: Seat, status: int, signed: int) -> bool:
-        """True if a miner refused for money that an unsent voucher covers; now each call has one."""
-        if status != 402 or seat.strict or seat.purse is None or seat.purse.due <= signed:
-            return False
-        seat.strict = True
-        return True
+        return Ask(seat, call, record, record.id, salt, text, content, cap)
 
     async def ask(self, ask: Ask) -> Work:
         """The whole answer, proven and booked; raises what kept it from being so."""
         began = self._clock()
-        reply = await self._post(ask, self.patience.answer)
-        return self.take(ask, reply.body, int((self._clock() - began) * 1e6))
+        body = await self.send(ask)
+        return self.take(ask, body, int((self._clock() - began) * 1e6))
 
     def take(self, ask: Ask, body: Any, took_us: int, committed: Digest | None = None) -> Work:
         """The work in a miner's reply, proven and booked; the receipt must be ``committed`` where one was."""
@@ -235,6 +190,7 @@ class Broker(Till):
     async def _open(self, ask: Ask) -> AsyncIterator[StreamReply]:
         """The stream of a miner's answer; one that asks for money first gets its voucher at once."""
         seat = ask.seat
+        self.seal((ask,))
         for again in (True, False):
             body = self._body(ask, stream=True)
             signed = seat.purse.signed if seat.purse is not None else 0

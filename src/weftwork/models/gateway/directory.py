@@ -41,6 +41,7 @@ class Seat:
     held: int = 0
     vouched: float = -1e9
     strict: bool = False
+    together: bool = True
     standing: Standing = field(default_factory=Standing)
     public: bytes | None = None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from weftwork.eip712 import recover_public
+from weftwork.batch import find_public
 from weftwork.errors import BadAnswer, BadParameter, Unavailable, WeftError
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.openai import Call
@@ -19,15 +19,26 @@ _FIELDS = tuple(name for name, _ in Receipt.fields)
 
 @dataclass(slots=True, eq=False)
 class Ask:
-    """One signed request to one miner: its id, the salt of its content, the text that was hashed, its cap."""
+    """One request to one miner: its id, the salt of its content, the text that was hashed (as bytes
+    too), its cap.
+
+    It is signed when it leaves, as many at once as leave together."""
 
     seat: Seat
     call: Call
-    request: Signed[Request]
+    record: Request
     id: Digest
     salt: bytes
     text: str
+    content: bytes
     quote: int
+    signed: Signed[Request] | None = None
+
+    @property
+    def request(self) -> Signed[Request]:
+        """The signed request of a call that has left."""
+        assert self.signed is not None
+        return self.signed
 
 
 @dataclass(slots=True, eq=False)
@@ -75,15 +86,14 @@ def prove_receipt(
         raise _wrong(
             ask, "sent a partial receipt for a whole answer" if final else "ended a stream too early"
         )
-    digest = record.id
-    check_signature(seat, keccak(b"\x19\x01" + domain.separator + digest), receipt.signature, receipt, domain)
-    return receipt, digest
+    check_signature(seat, receipt, domain)
+    return receipt, record.id
 
 
-def check_signature(seat: Seat, digest: bytes, signature: bytes, signed: Signed[Any], domain: Domain) -> None:
-    """Returns if the seat's wallet made ``signature``; its public key is kept after the first time."""
+def check_signature(seat: Seat, signed: Signed[Any], domain: Domain) -> None:
+    """Returns if the seat's wallet signed; its public key is kept after the first time."""
     try:
-        public = recover_public(digest, signature)
+        public = find_public(domain.separator, signed.id, signed.signature)
         if public != seat.public:
             signed.require_signer(domain, seat.wallet)
             seat.public = public
