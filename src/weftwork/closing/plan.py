@@ -10,6 +10,10 @@ the rest is shared by ``spec/yuma.py`` among miners (by incentive, to their wall
 dividends, to their stake pools); fees go to validators by dividends. Without any usable weights nothing is
 minted, as nothing was judged, and the fees wait for the next epoch. A neuron whose identity was transferred
 has no wallet and is not paid.
+
+Beside what is paid, and whatever was judged, each agent that the subnet's panel put on record since the last
+closing loses ``fault_slash_bps`` of its collateral, once an epoch: a leaf that burns, and no part of the
+payout.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from weftwork.ledger.key import Account
 from weftwork.records import NO_ADDRESS, Closing, Payment
 from weftwork.spec.epoch import Result
 from weftwork.spec.merkle import Claim, ClaimKind, hash_claim, merkle_proof, merkle_root
+from weftwork.spec.stake import price_fault
 from weftwork.spec.yuma import run_epoch, share_pot
 from weftwork.units import BPS, Digest
 
@@ -133,6 +138,9 @@ def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> C
                 pays.append((ClaimKind.PAY, agent, wallet, result.miner_emission[uid]))
                 pays.append((ClaimKind.STAKE, agent, wallet, result.validator_emission[uid] + fees[uid]))
         pays.append((ClaimKind.PAY, OWNER, snapshot.owner, owner_part))
+    bps = snapshot.params.fault_slash_bps
+    for one in snapshot.culprits:
+        pays.append((ClaimKind.SLASH, one.agent, one.account, price_fault(one.collateral, bps)))
     due = [pay for pay in pays if pay[3]]
     claims = tuple(Claim(i, *pay) for i, pay in enumerate(due))
     leaves = tuple(
@@ -148,7 +156,7 @@ def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> C
         previous=sealed.previous,
         bonds=bonds.root,
         pot=sealed.pot,
-        payout=sum(claim.amount for claim in claims),
+        payout=sum(claim.amount for claim in claims if claim.kind != ClaimKind.SLASH),
         claims=merkle_root(leaves),
     )
     return ClosingPlan(snapshot, closing, claims, bonds, result, leaves)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from weftwork.errors import EpochNotFound
 from weftwork.ledger.client import Ledger
 from weftwork.ledger.deployment import Contracts
+from weftwork.ledger.deployment_compute import find_panel
 from weftwork.records import NO_ADDRESS, Closing
 from weftwork.spec.epoch import Row, Snapshot
 from weftwork.spec.merkle import encode_words, hash_leaf, merkle_root
@@ -53,8 +54,23 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Culprit:
+    """An agent with a fault on record, and its ``collateral`` at the epoch's last block, wad.
+
+    ``account`` locked it. What was asked back counts until it is paid back.
+    """
+
+    agent: int
+    account: str
+    collateral: int
+
+
+@dataclass(frozen=True, slots=True)
 class EpochSnapshot:
-    """Everything public that an epoch's closing depends on, at its last block; one entry a uid."""
+    """Everything public that an epoch's closing depends on, at its last block; one entry a uid.
+
+    ``culprits`` are the agents whose faults came on record since the last closing, by rising id.
+    """
 
     chain_id: int
     contract: str
@@ -72,6 +88,7 @@ class EpochSnapshot:
     weights: tuple[Row, ...]
     committed_at: tuple[int | None, ...]
     seats: tuple[Seat, ...]
+    culprits: tuple[Culprit, ...] = ()
 
     @property
     def total(self) -> int:
@@ -154,7 +171,31 @@ def read_snapshot(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int)
         weights=tuple(row if uid in judges else {} for uid, row in enumerate(rows)),
         committed_at=tuple(committed),
         seats=tuple(seats),
+        culprits=read_culprits(ledger, contracts, subnet, epoch, last),
     )
+
+
+def read_culprits(
+    ledger: Ledger, contracts: Contracts, subnet: int, epoch: int, last: int
+) -> tuple[Culprit, ...]:
+    """The agents that the subnet's panel has put on record, from the end of the last closed epoch before
+    ``epoch`` to the block ``last``; none where no panel stood behind the subnet then.
+
+    A fault of an epoch that was skipped thus waits for the next closing, as fees do.
+    """
+    panel = find_panel(ledger, contracts, subnet, block=last)
+    if panel is None:
+        return ()
+    closed = (event.args["epoch"] for event in contracts.at(ledger, "epochs").events("Closed", subnet=subnet))
+    after = max((number for number in closed if number < epoch), default=-1) + 1
+    first = contracts.at(ledger, "subnets").call("first_block", subnet, after)
+    faults = panel.events("Faulted", first, last)
+    stakes = contracts.at(ledger, "stakes")
+    out = []
+    for agent in sorted({event.args["agent"] for event in faults}):
+        held = stakes.call("collaterals", subnet, agent, block=last)
+        out.append(Culprit(agent, held.account, held.amount))
+    return tuple(out)
 
 
 def _sits(neuron: Any, seat: Seat) -> bool:
