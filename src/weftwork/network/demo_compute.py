@@ -46,7 +46,7 @@ NODES: dict[str, tuple[type[RenderNode], str]] = {
 }
 SCENE = "render/weave/weave.xml"
 SIZE = {"width": 448, "height": 252, "spp": 36}
-TILE = 56
+TILE = 28
 FRAME = 16
 DEPOSIT = WAD
 Say = Callable[[str], None]
