@@ -7,6 +7,9 @@ from typing import Any
 from harness.panel import DOOR, PanelWorld
 from harness.world import WAD
 
+from weftwork.spec import panel as spec
+from weftwork.units import Digest
+
 
 def run(meter: Any) -> None:
     """Every call; a decision counts all stake of its epoch once, later ones of that epoch find it counted."""
@@ -25,9 +28,19 @@ def run(meter: Any) -> None:
         votes = world.sign(data, *signers)
         meter.call(case, world.panel.decide, epoch, world.door, data, 0, votes)
     run_refusal(meter, world)
+    run_fault(meter, world)
     data = world.call(7)
     by_name = {"epoch": epoch, "uid": world.judges[0].uid, "target": world.door, "data": data, "nonce": 0}
     meter.views(world.panel, by_name, {"is_door": (world.door, data[:4]), "is_decided": (b"\x00" * 32,)})
+
+
+def run_fault(meter: Any, world: PanelWorld) -> None:
+    """A fault that three checkers put on record, and the panel's own part of it."""
+    panel, agent, epoch = world.panel, world.mia.agent, world.epoch - 1
+    data = spec.Fault(agent, 5, Digest(b"\x55" * 32)).call
+    votes = world.sign(data, *world.judges, target=panel)
+    meter.call("a fault put on record by three", panel.decide, epoch, panel, data, 0, votes)
+    meter.call("", panel.note_fault, agent, 6, b"\x55" * 32, sender=panel)
 
 
 def run_refusal(meter: Any, world: PanelWorld) -> None:

@@ -370,7 +370,7 @@ class Closing(Record):
 
 @dataclass(frozen=True, slots=True)
 class Payment(Record):
-    """Emission or validators' fees paid under a closing, by its Merkle leaf ``index``."""
+    """Emission or fees paid, or collateral burnt, under a closing, by its Merkle leaf ``index``."""
 
     kind = "payment"
     parent_fields = ("closing",)

@@ -7,6 +7,7 @@ from typing import Any
 from harness.vm import Account, Contract
 from harness.world import WAD, Actor, World
 from weftwork.spec import panel as spec
+from weftwork.units import Digest
 
 DOOR = """
 # pragma version ~=0.4.3
@@ -33,7 +34,8 @@ class PanelWorld(World):
         super().__init__()
         self.panel: Contract = self.vm.deploy("Panel", self.weights)
         self.door: Contract = self.vm.deploy(DOOR)
-        self.panel.bind(self.subnet, [(self.door, self.selector("set_value"))])
+        doors = [(self.door, self.selector("set_value")), (self.panel, spec.NOTE_FAULT)]
+        self.panel.bind(self.subnet, doors)
         self.judges = [self.join(f"judge{n}", amount * WAD) for n, amount in enumerate(stakes)]
         self.mia = self.join("mia")
         self.enter(*self.judges)
@@ -78,11 +80,19 @@ class PanelWorld(World):
         epoch: int | None = None,
         nonce: int = 0,
         sender: Account | None = None,
+        target: Contract | None = None,
     ) -> int:
         """Sign and submit; what the panel says signed."""
-        at = self.epoch - 1 if epoch is None else epoch
-        votes = self.sign(data, *signers, epoch=at, nonce=nonce)
-        return int(self.panel.decide(at, self.door, data, nonce, votes, sender=sender))
+        at, target = self.epoch - 1 if epoch is None else epoch, target or self.door
+        votes = self.sign(data, *signers, epoch=at, nonce=nonce, target=target)
+        return int(self.panel.decide(at, target, data, nonce, votes, sender=sender))
+
+    def fault(
+        self, agent: int, work: int, *signers: Actor, proof: bytes = b"\x55" * 32, nonce: int = 0
+    ) -> int:
+        """Sign and submit that an agent did a piece of work wrong; what the panel says signed."""
+        call = spec.Fault(agent, work, Digest(proof)).call
+        return self.decide(call, *signers, nonce=nonce, target=self.panel)
 
     def voices(self, epoch: int) -> dict[int, spec.Voice]:
         """The seats of an epoch as the spec takes them, out of stakes and weights."""

@@ -91,6 +91,26 @@ def test_scene_is_rendered_without_the_cheat_and_paid_by_burning(run):
     assert told["conserved"] is told["settled"] is told["ok"] is True
 
 
+def test_cheat_of_the_render_loses_a_tenth_of_its_collateral_and_the_burn_is_verified(run):
+    home, _, whole = run
+    told = whole["compute"]
+    if not told["picture"]:
+        pytest.skip(f"nothing was rendered here: {told['missing']}")
+    pledges = {name: node["collateral"] for name, node in told["nodes"].items()}
+    locked = int(pledges["east"]["locked"])
+    assert locked > 0
+    assert {name: int(one["slashed"]) for name, one in pledges.items() if int(one["slashed"])} == {
+        "east": locked // 10
+    }
+    assert all(int(one["locked"]) == int(one["slashed"]) + int(one["left"]) for one in pledges.values())
+    assert int(told["slashed"]) == locked // 10
+    assert told["punished"] is whole["conserved"] is True
+    checked = json.loads(weft(home, "verify", told["fault"], "--json").stdout)
+    assert checked["verified"] is True
+    (said,) = [check["detail"] for check in checked["checks"] if check["check"] == "burn"]
+    assert said.startswith(f"{locked // 10} of the {locked // 10} wad due")
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "change"),
     [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from weftwork.closing import (
     OWNER,
     Bonds,
+    Culprit,
     EpochSnapshot,
     Sealed,
     Seat,
@@ -32,7 +33,7 @@ def address(n):
     return "0x" + f"{n:040x}"
 
 
-def snapshot(rows, stakes, params=LOCAL, miners=2, wallets=None, registered_at=None):
+def snapshot(rows, stakes, params=LOCAL, miners=2, wallets=None, registered_at=None, culprits=()):
     """Validators 0 .. with ``rows`` of weights, then miners; blocks 100 to 139."""
     n = len(rows) + miners
     return EpochSnapshot(
@@ -52,6 +53,7 @@ def snapshot(rows, stakes, params=LOCAL, miners=2, wallets=None, registered_at=N
         weights=tuple(rows) + ({},) * miners,
         committed_at=tuple([105 if row else None for row in rows] + [None] * miners),
         seats=tuple(Seat(i, 10 + i, address(i + 1), stake) for i, stake in enumerate(stakes)),
+        culprits=culprits,
     )
 
 
@@ -127,6 +129,34 @@ def test_new_holder_of_a_uid_inherits_neither_bonds_nor_votes():
     assert not any(gone.bonds), "rows of validators that registered since are dropped"
 
 
+def test_fault_costs_a_part_of_the_collateral_and_is_no_part_of_the_payout():
+    culprits = (Culprit(12, address(3), 50 * WAD), Culprit(13, address(4), 99), Culprit(14, address(5), 9))
+    plain = compute_closing(snapshot(AGREED, [60, 40]), sealed(), Bonds())
+    plan = compute_closing(snapshot(AGREED, [60, 40], culprits=culprits), sealed(), Bonds())
+    burns = [claim for claim in plan.claims if claim.kind == ClaimKind.SLASH]
+    assert [(c.agent, c.account, c.amount) for c in burns] == [
+        (12, address(3), 5 * WAD), (13, address(4), 9),
+    ], "a tenth, rounded down, and no leaf for nothing"  # fmt: skip
+    assert plan.claims[: len(plain.claims)] == plain.claims
+    assert plan.closing.payout == plain.closing.payout
+    assert plan.closing.claims != plain.closing.claims
+
+
+def test_fault_costs_collateral_though_nothing_was_judged():
+    for rows, stakes in (([{}, {}], [60, 40]), ([], [])):
+        public = snapshot(rows, stakes, miners=0 if not rows else 2, culprits=(Culprit(3, address(3), WAD),))
+        plan = compute_closing(public, sealed(), Bonds())
+        (claim,) = plan.claims
+        assert (claim.kind, claim.agent, claim.amount) == (ClaimKind.SLASH, 3, WAD // 10)
+        assert (plan.closing.payout, plan.closing.claims) == (0, plan.leaves[0])
+
+
+def test_subnet_that_slashes_nothing_has_no_leaf_for_a_fault():
+    params = LOCAL.replace(fault_slash_bps=0)
+    public = snapshot(AGREED, [60, 40], params, culprits=(Culprit(12, address(3), WAD),))
+    assert not paid(compute_closing(public, sealed(), Bonds()), ClaimKind.SLASH)
+
+
 rows = st.lists(
     st.dictionaries(st.integers(0, 5), st.integers(0, 65_535), max_size=6), min_size=1, max_size=3
 )
@@ -138,9 +168,14 @@ def test_closing_never_pays_more_than_the_pot_and_every_claim_proves_itself(give
     bps = data.draw(st.integers(0, 10_000))
     params = LOCAL.replace(miners_bps=bps, owner_bps=data.draw(st.integers(0, 10_000 - bps)))
     miners = 6 - len(given_rows)
-    public = snapshot(given_rows, stakes, params, miners)
+    pledges = data.draw(st.lists(st.integers(0, 10**24), max_size=3))
+    params = params.replace(fault_slash_bps=data.draw(st.integers(0, 10_000)))
+    culprits = tuple(Culprit(i, address(i + 1), pledge) for i, pledge in enumerate(pledges))
+    public = snapshot(given_rows, stakes, params, miners, culprits=culprits)
     plan = compute_closing(public, sealed(emission, fees), Bonds())
-    assert plan.closing.payout == sum(claim.amount for claim in plan.claims) <= emission + fees
+    paid_out = sum(claim.amount for claim in plan.claims if claim.kind != ClaimKind.SLASH)
+    assert plan.closing.payout == paid_out <= emission + fees
+    assert all(amount <= pledges[agent] for agent, amount in paid(plan, ClaimKind.SLASH).items())
     assert plan == compute_closing(public, sealed(emission, fees), Bonds()), "equal on every machine"
     for claim, leaf in zip(plan.claims, plan.leaves, strict=True):
         assert verify_proof(plan.closing.claims, leaf, claim.index, plan.proof(claim.index))

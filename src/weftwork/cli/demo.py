@@ -103,12 +103,20 @@ def _show_compute(report: Report) -> None:
         return
     if told.nodes:
         print()
-        head = ("node", "what it does", "tiles", "paid", "minted")
+        head = ("node", "what it does", "tiles", "paid", "minted", "collateral", "slashed")
         rows = [
-            (row.name, row.kind, row.tiles, Wad(row.paid).format(9), Wad(row.minted).format(4))
+            (
+                row.name,
+                row.kind,
+                row.tiles,
+                Wad(row.paid).format(9),
+                Wad(row.minted).format(4),
+                Wad(row.left).format(4),
+                Wad(row.slashed).format(4),
+            )
             for row in told.nodes.values()
         ]
-        print_table(head, rows, right=range(2, 5))
+        print_table(head, rows, right=range(2, 7))
         print()
     if told.winner:
         print(f"lease     {told.winner} won of {len(told.bids)} bids, and answered {told.status}")
@@ -117,8 +125,14 @@ def _show_compute(report: Report) -> None:
         print(f"burnt     {burnt} of {Wad(told.spent).format(9)} WEFT paid for tiles, {fee} to the operator")
         minted, claimed = Wad(told.minted).format(4), Wad(told.claimed).format(4)
         print(f"minted    {minted} WEFT by the schedule, {claimed} of it for these tiles")
+        slashed = Wad(told.slashed).format(4)
+        print(f"slashed   {slashed} WEFT of collateral, burnt; checkers rendered {told.checked} tiles again")
+        if told.fault:
+            print(f"fault     {told.fault}")
         print(f"picture   {told.picture}")
     for words in told.missing:
         print(paint(f"left out  {words}", "yellow"))
+    if not told.punished:
+        print(paint("UNPUNISHED: collateral was not slashed as faults are on record", "red"))
     if not told.ok:
         print(paint("UNSETTLED: what was paid for machines and renders does not add up", "red"))

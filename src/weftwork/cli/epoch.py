@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one object.")]
 
 @app.command()
 def epoch(number: Number = None, subnet: Subnet = None, as_json: AsJson = False) -> None:
-    """Show an epoch: who weighed whom, what consensus made of it, who was paid."""
+    """Show an epoch: who weighed whom, what consensus made of it, who was paid or slashed."""
     from weftwork.cli.screen import print_json, print_next, print_table, progress, reporting
     from weftwork.errors import NotFound
     from weftwork.network.find import open_ledger
@@ -56,4 +56,7 @@ def epoch(number: Number = None, subnet: Subnet = None, as_json: AsJson = False)
             print()
             for row in found["weights"]:
                 print(f"uid {row['uid']} weighed " + ", ".join(f"{u}:{v}" for u, v in row["row"].items()))
+        for agent, amount in found["slashed"].items():
+            lost = Wad(amount).format(4)
+            print(f"agent {agent}, whose fault is on record, loses {lost} WEFT of its collateral")
         print_next("weft status")

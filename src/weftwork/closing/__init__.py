@@ -1,6 +1,7 @@
 """From scores to paid claims, the same for every subnet of every layer.
 
-``plan``      what an epoch's result is, as a function of public data; who is paid by it
+``snapshot``  what an epoch's result depends on, read from the ledger
+``plan``      that result, as a function of public data; who is paid by it
 ``standing``  what a validator thinks of each worker, and the weights that follow
 ``chance``    which receipts are checked: the sampling key, and secrets that a crash does not lose
 ``ballot``    one validator before the ledger: commits, reveals, votes
@@ -11,29 +12,32 @@
 from weftwork.closing.plan import (
     ATTEMPTS,
     CHUNK,
-    CLOSED,
     OWNER,
-    SEALED,
-    SKIPPED,
-    Bonds,
     ClosingPlan,
-    EpochSnapshot,
-    Sealed,
-    Seat,
     Vote,
     claim_all,
     compare_closings,
     compute_closing,
     plan_closing,
     read_bonds,
-    read_closing,
-    read_sealed,
-    read_snapshot,
     run_snapshot,
     seal_epoch,
     sign_closing,
     submit_closing,
     verify_closing,
+)
+from weftwork.closing.snapshot import (
+    CLOSED,
+    SEALED,
+    SKIPPED,
+    Bonds,
+    Culprit,
+    EpochSnapshot,
+    Sealed,
+    Seat,
+    read_closing,
+    read_sealed,
+    read_snapshot,
 )
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "SKIPPED",
     "Bonds",
     "ClosingPlan",
+    "Culprit",
     "EpochSnapshot",
     "Sealed",
     "Seat",

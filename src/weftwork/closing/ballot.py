@@ -13,6 +13,7 @@ from typing import Any
 
 from weftwork.closing import plan as rules
 from weftwork.closing.chance import derive_secret
+from weftwork.closing.snapshot import CLOSED, Bonds
 from weftwork.errors import BadSignature, EpochNotFound, Refused
 from weftwork.ledger.client import Ledger
 from weftwork.ledger.deployment import Contracts
@@ -53,7 +54,7 @@ class Ballot:
         self.uid = uid
         self._store = store
         self._prefix = f"ballot:{account.address}:{subnet}:"
-        self._bonds: dict[Digest, rules.Bonds] = {}
+        self._bonds: dict[Digest, Bonds] = {}
         self._plans: dict[int, rules.ClosingPlan] = {}
         self._clock: tuple[int, int, int] | None = None
 
@@ -201,7 +202,7 @@ class Ballot:
     def is_closed(self, epoch: int) -> bool:
         """Whether the ledger has a closing of ``epoch``."""
         status = self.contracts.at(self.ledger, "epochs").call("epochs", self.subnet, epoch)[0]
-        return bool(status == rules.CLOSED)
+        return bool(status == CLOSED)
 
     def skip(self, epoch: int) -> None:
         """Gives up an epoch that stalled; raises Reverted where it has not."""

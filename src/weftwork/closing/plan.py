@@ -1,6 +1,6 @@
 """From revealed weights to paid claims: what an epoch's result is, who signs it, and who is paid.
 
-A closing is a function of public data. :func:`read_snapshot` reads that data from the ledger,
+A closing is a function of public data. :mod:`weftwork.closing.snapshot` reads that data from the ledger,
 :func:`compute_closing` is the function, and :func:`verify_closing` runs both again for an epoch that was
 closed and names the field that differs. Nothing here trusts anyone's word; signatures are collected
 elsewhere.
@@ -10,6 +10,10 @@ the rest is shared by ``spec/yuma.py`` among miners (by incentive, to their wall
 dividends, to their stake pools); fees go to validators by dividends. Without any usable weights nothing is
 minted, as nothing was judged, and the fees wait for the next epoch. A neuron whose identity was transferred
 has no wallet and is not paid.
+
+Beside what is paid, and whatever was judged, each agent that the subnet's panel put on record since the last
+closing loses ``fault_slash_bps`` of its collateral, once an epoch: a leaf that burns, and no part of the
+payout.
 """
 
 from __future__ import annotations
@@ -18,119 +22,23 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from weftwork.closing.snapshot import Bonds, EpochSnapshot, Sealed, read_closing, read_sealed, read_snapshot
 from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound, Reverted
 from weftwork.ledger.client import Ledger, Receipt
 from weftwork.ledger.contract import Contract
 from weftwork.ledger.deployment import Contracts
 from weftwork.ledger.key import Account
 from weftwork.records import NO_ADDRESS, Closing, Payment
-from weftwork.spec.epoch import Result, Row, Snapshot
-from weftwork.spec.merkle import (
-    Claim,
-    ClaimKind,
-    encode_words,
-    hash_claim,
-    hash_leaf,
-    merkle_proof,
-    merkle_root,
-)
-from weftwork.spec.subnet import SubnetParams
-from weftwork.spec.yuma import run_epoch, share_pot, upscale_weights
+from weftwork.spec.epoch import Result
+from weftwork.spec.merkle import Claim, ClaimKind, hash_claim, merkle_proof, merkle_root
+from weftwork.spec.stake import price_fault
+from weftwork.spec.yuma import run_epoch, share_pot
 from weftwork.units import BPS, Digest
 
-SEALED: Final = 1
-CLOSED: Final = 2
-SKIPPED: Final = 4
 OWNER: Final = 2**256 - 1
 """In a claim's ``agent``: the subnet's owner, who need not be an agent."""
 CHUNK: Final = 32
 ATTEMPTS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Bonds:
-    """What validators hold in miners after an epoch: sparse u16 rows by uid, as of ``last_block``."""
-
-    rows: tuple[Row, ...] = ()
-    last_block: int = -1
-
-    @property
-    def root(self) -> Digest:
-        """Merkle root over the rows: ``uid``, then ``uid, bond`` pairs by rising uid, one word each."""
-        leaves = [
-            hash_leaf(encode_words(uid, *(word for pair in sorted(row.items()) for word in pair)))
-            for uid, row in enumerate(self.rows)
-        ]
-        return merkle_root(leaves)
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A validator of one epoch: who it is, the key that signs for it, the stake with which it votes (wad)."""
-
-    uid: int
-    agent: int
-    signer: str
-    stake: int
-
-
-@dataclass(frozen=True, slots=True)
-class EpochSnapshot:
-    """Everything public that an epoch's closing depends on, at its last block; one entry a uid."""
-
-    chain_id: int
-    contract: str
-    subnet: int
-    epoch: int
-    first_block: int
-    last_block: int
-    owner: str
-    params: SubnetParams
-    agents: tuple[int, ...]
-    wallets: tuple[str, ...]
-    stakes: tuple[int, ...]
-    registered_at: tuple[int, ...]
-    active: tuple[bool, ...]
-    weights: tuple[Row, ...]
-    committed_at: tuple[int | None, ...]
-    seats: tuple[Seat, ...]
-
-    @property
-    def total(self) -> int:
-        """All stake that votes on this epoch's closing, wad."""
-        return sum(seat.stake for seat in self.seats)
-
-    def with_bonds(self, before: Bonds) -> Snapshot:
-        """The input of ``spec/yuma.py``; a row or column of bonds goes with the neuron that held it."""
-        n = len(self.agents)
-        rows = [
-            before.rows[i] if i < len(before.rows) and self.registered_at[i] <= before.last_block else {}
-            for i in range(n)
-        ]
-        return Snapshot(
-            block=self.last_block,
-            last_tempo=before.last_block + 1,
-            owner=None,
-            stakes=list(self.stakes),
-            registered_at=list(self.registered_at),
-            last_update=[self.last_block if block is None else block for block in self.committed_at],
-            permits=list(self.active),
-            weights=[dict(row) for row in self.weights],
-            bonds=[dict(row) for row in rows],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What the ledger fixed when an epoch was sealed; amounts in wad."""
-
-    status: int
-    pot: int
-    fees: int
-    total: int
-    snapshot: Digest
-    previous: Digest
-    closing: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,83 +87,16 @@ class ClosingPlan:
         )
 
 
-# reading
+# computing
 
 
-def read_snapshot(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> EpochSnapshot:
-    """Read an epoch's public data at its last block; raises EpochNotFound before that block.
-
-    Needs a node that still has the state of that block.
-    """
-    subnets, weights = contracts.at(ledger, "subnets"), contracts.at(ledger, "weights")
-    first, after = subnets.call("first_block", subnet, epoch), subnets.call("first_block", subnet, epoch + 1)
-    last = after - 1
-    if ledger.block_number() < last:
-        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} ends with block {last}", value=epoch)
-    neurons = subnets.call("neurons", subnet, block=last)
-    owner = subnets.call("subnets", subnet, block=last)[0]
-    params = SubnetParams(*subnets.call("params_at", subnet, epoch))
-    word = weights.call("active_at", subnet, epoch)
-    seats = []
-    for uid in (uid for uid in range(256) if word >> uid & 1):
-        agent, signer, stake = weights.call("seat", subnet, epoch, uid)
-        seats.append(Seat(uid, agent, signer, stake))
-    rows: list[Row] = [{} for _ in neurons]
-    committed: list[int | None] = [None] * len(neurons)
-    shown = weights.events("WeightsRevealed", first, last, subnet=subnet, epoch=epoch)
-    for event in shown:
-        uid = event.args["uid"]
-        rows[uid] = dict(zip(event.args["uids"], upscale_weights(event.args["values"]), strict=True))
-        committed[uid] = event.args["committed_at"]
-    judges = {s.uid for s in seats if s.uid < len(neurons) and _sits(neurons[s.uid], s)}
-    return EpochSnapshot(
-        chain_id=ledger.chain_id,
-        contract=contracts.epochs,
-        subnet=subnet,
-        epoch=epoch,
-        first_block=first,
-        last_block=last,
-        owner=owner,
-        params=params,
-        agents=tuple(row.agent for row in neurons),
-        wallets=tuple(NO_ADDRESS if row.free else row.wallet for row in neurons),
-        stakes=tuple(row.stake for row in neurons),
-        registered_at=tuple(row.registered_at for row in neurons),
-        active=tuple(uid in judges for uid in range(len(neurons))),
-        weights=tuple(row if uid in judges else {} for uid, row in enumerate(rows)),
-        committed_at=tuple(committed),
-        seats=tuple(seats),
-    )
-
-
-def _sits(neuron: Any, seat: Seat) -> bool:
-    return not neuron.free and neuron.agent == seat.agent and neuron.wallet != NO_ADDRESS
-
-
-def read_sealed(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> Sealed:
-    """What was fixed when the epoch was sealed; raises EpochNotFound if it was not."""
-    epochs = contracts.at(ledger, "epochs")
-    kept = epochs.call("epochs", subnet, epoch)
-    status, pot, fees, total, snapshot, _, _, _, closing = kept
-    if status == 0 and epoch < epochs.call("next_seal", subnet):
-        return Sealed(
-            SKIPPED, 0, 0, 0, Digest(snapshot), Digest(epochs.call("previous", subnet)), Digest(closing)
-        )
-    if status == 0:
-        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} is not sealed", value=epoch)
-    if status == CLOSED:
-        previous = read_closing(ledger, contracts, subnet, epoch)[0].previous
-    else:
-        previous = Digest(epochs.call("previous", subnet))
-    return Sealed(status, pot, fees, total, Digest(snapshot), previous, Digest(closing))
-
-
-def read_closing(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int) -> tuple[Closing, str]:
-    """The closing that was accepted for an epoch, and its transaction; raises EpochNotFound."""
-    found = contracts.at(ledger, "epochs").events("Closed", subnet=subnet, epoch=epoch)
-    if not found:
-        raise EpochNotFound(f"epoch {epoch} of subnet {subnet} is not closed", value=epoch)
-    return Closing(*found[0].args["closing"]), found[0].tx
+def run_snapshot(snapshot: EpochSnapshot, before: Bonds, emission: int = 0) -> Result | None:
+    """The epoch of ``spec/yuma.py`` on a snapshot; None for a subnet without neurons."""
+    if not snapshot.agents:
+        return None
+    tempo = snapshot.last_block - snapshot.first_block + 1
+    params = snapshot.params.yuma_params(len(snapshot.agents), tempo)
+    return run_epoch(snapshot.with_bonds(before), params, emission, miner_bps=snapshot.params.miners_part)
 
 
 def read_bonds(
@@ -284,18 +125,6 @@ def read_bonds(
     return bonds
 
 
-# computing
-
-
-def run_snapshot(snapshot: EpochSnapshot, before: Bonds, emission: int = 0) -> Result | None:
-    """The epoch of ``spec/yuma.py`` on a snapshot; None for a subnet without neurons."""
-    if not snapshot.agents:
-        return None
-    tempo = snapshot.last_block - snapshot.first_block + 1
-    params = snapshot.params.yuma_params(len(snapshot.agents), tempo)
-    return run_epoch(snapshot.with_bonds(before), params, emission, miner_bps=snapshot.params.miners_part)
-
-
 def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> ClosingPlan:
     """The one closing of an epoch: a pure function of the ledger's data and the bonds before it."""
     emission = sealed.pot - sealed.fees
@@ -309,6 +138,9 @@ def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> C
                 pays.append((ClaimKind.PAY, agent, wallet, result.miner_emission[uid]))
                 pays.append((ClaimKind.STAKE, agent, wallet, result.validator_emission[uid] + fees[uid]))
         pays.append((ClaimKind.PAY, OWNER, snapshot.owner, owner_part))
+    bps = snapshot.params.fault_slash_bps
+    for one in snapshot.culprits:
+        pays.append((ClaimKind.SLASH, one.agent, one.account, price_fault(one.collateral, bps)))
     due = [pay for pay in pays if pay[3]]
     claims = tuple(Claim(i, *pay) for i, pay in enumerate(due))
     leaves = tuple(
@@ -324,7 +156,7 @@ def compute_closing(snapshot: EpochSnapshot, sealed: Sealed, before: Bonds) -> C
         previous=sealed.previous,
         bonds=bonds.root,
         pot=sealed.pot,
-        payout=sum(claim.amount for claim in claims),
+        payout=sum(claim.amount for claim in claims if claim.kind != ClaimKind.SLASH),
         claims=merkle_root(leaves),
     )
     return ClosingPlan(snapshot, closing, claims, bonds, result, leaves)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from weftwork.closing import plan as rules
+from weftwork import closing
 from weftwork.errors import EpochNotFound
 from weftwork.records import NO_ADDRESS
 from weftwork.spec.availability import BPS, Standing, penalty, weigh
@@ -119,7 +119,7 @@ class ReadyBook:
         self._subnets = contracts.at(ledger, "subnets")
         self._epochs = contracts.at(ledger, "epochs")
         self._store = store
-        self._bonds: dict[Digest, rules.Bonds] = {}
+        self._bonds: dict[Digest, closing.Bonds] = {}
         self._known: dict[int, dict[str, int]] = {}
         self._ends: dict[int, int] = {}
         self._calls: dict[int, list[bytes]] = {}
@@ -176,11 +176,11 @@ class ReadyBook:
         return known
 
     def _compute(self, number: int) -> dict[str, int]:
-        if self._epochs.call("epochs", self.subnet, number)[0] != rules.CLOSED:
+        if self._epochs.call("epochs", self.subnet, number)[0] != closing.CLOSED:
             return {}
-        before = rules.read_bonds(self.ledger, self.contracts, self.subnet, number, self._bonds)
-        snapshot = rules.read_snapshot(self.ledger, self.contracts, self.subnet, number)
-        result = rules.run_snapshot(snapshot, before)
+        before = closing.read_bonds(self.ledger, self.contracts, self.subnet, number, self._bonds)
+        snapshot = closing.read_snapshot(self.ledger, self.contracts, self.subnet, number)
+        result = closing.run_snapshot(snapshot, before)
         if result is None or result.fallback:
             return {}
         pairs = zip(snapshot.wallets, result.incentive, strict=True)

@@ -3,10 +3,10 @@
 @title Panel of a subnet's validators
 @license Apache-2.0
 @notice The validators of one subnet as one account: a call that more than half of their stake has signed is made, once,
-        at one of the doors (a contract and a function) that were named when the panel was bound. Mirror of
-        `spec/panel.py`.
+        at one of the doors (a contract and a function) that were named when the panel was bound. The panel is its own
+        docket: where `note_fault` is a door, they put faults of agents on record. Mirror of `spec/panel.py`.
 @custom:halt Nobody can pause it, and it has no owner and holds no tokens. Where too few sign nothing happens; what then
-             becomes of a job or an epoch is said by the contract behind the door.
+             becomes of a job or an epoch is said by the contract behind the door. A fault that is on record stays.
 """
 
 import eip712
@@ -67,6 +67,8 @@ DEPLOYER: immutable(address)
 subnet: public(uint256)
 is_door: public(HashMap[address, HashMap[bytes4, bool]])
 is_decided: public(HashMap[bytes32, bool])
+# by agent and work: what proves the fault that is on record
+fault_of: public(HashMap[uint256, HashMap[uint256, bytes32]])
 # what was counted once, of epochs that have ended and do not change
 _totals: HashMap[uint256, uint256]
 
@@ -84,6 +86,13 @@ event Decided:
     nonce: uint256
     signed: uint256
     total: uint256
+
+
+event Faulted:
+    agent: indexed(uint256)
+    work: indexed(uint256)
+    evidence: bytes32
+    epoch: uint256
 
 
 @deploy
@@ -158,6 +167,26 @@ def decide(
 
     raw_call(target, data)
     return signed
+
+
+@external
+def note_fault(agent: uint256, work: uint256, evidence: bytes32):
+    """
+    @notice Put on record that `evidence` proves a piece of work of an agent wrong; by a decision of this panel, once for
+            each agent and work. The subnet's closings take a part of the agent's collateral for it.
+    """
+    assert msg.sender == self, "panel: caller is not the panel"
+    assert evidence != empty(bytes32), "panel: there is no evidence"
+    assert self.fault_of[agent][work] == empty(bytes32), "panel: fault is on record"
+
+    self.fault_of[agent][work] = evidence
+
+    log Faulted(
+        agent=agent,
+        work=work,
+        evidence=evidence,
+        epoch=staticcall Subnets(subnets).current_epoch(self.subnet),
+    )
 
 
 @external

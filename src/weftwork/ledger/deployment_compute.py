@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from weftwork.errors import BadConfig, NetworkNotFound
+from weftwork.errors import BadConfig, NetworkNotFound, Reverted
 from weftwork.ledger.deployment import RAISED, WAD, Contracts, open_subnet
 from weftwork.ledger.hash import keccak
 from weftwork.records import NO_ADDRESS
@@ -45,11 +45,17 @@ ARTIFACTS: Final = {
 }
 """Name of each part to the artifact that it is; ``dollar`` is the stablecoin that the market lists, and the
 panels are the checkers of ``review`` and of ``credits``."""
+NOTE_FAULT: Final = "note_fault(uint256,uint256,bytes32)"
 DOORS: Final = {
-    "render_panel": ("review", ("approve(uint256,bytes32)", "disapprove(uint256,bytes32)")),
-    "availability_panel": ("credits", ("report_ready(uint256,address[],uint256[])",)),
+    "render_panel": (
+        ("review", "approve(uint256,bytes32)"),
+        ("review", "disapprove(uint256,bytes32)"),
+        ("render_panel", NOTE_FAULT),
+    ),
+    "availability_panel": (("credits", "report_ready(uint256,address[],uint256[])"),),
 }
-"""What the validators behind each panel may do together: a contract and its functions."""
+"""What the validators behind each panel may do together, as (part, function); a panel that may note faults is
+the docket of its subnet."""
 
 PARAMS: Final = Params(
     bid_deposit=WAD // 2, max_bids=20, cooldown=300, grace=1_200, min_window=300, max_window=216_000
@@ -234,13 +240,12 @@ def open_panels(
     and binds it. A second call after a crash goes on. Raises LedgerError.
     """
     parts, out = find_compute(ledger, contracts), {}
-    for name, (place, functions) in DOORS.items():
+    for name, pairs in DOORS.items():
         panel = parts.at(ledger, name)
         subnet = int(panel.call("subnet"))
         if not subnet:
             subnet = open_subnet(ledger, contracts, account, params, tempo=tempo, commit_blocks=commit_blocks)
-            target = getattr(parts, place)
-            doors = [(target, keccak(function.encode())[:4]) for function in functions]
+            doors = [(getattr(parts, part), keccak(function.encode())[:4]) for part, function in pairs]
             panel.send(account, "bind", subnet, doors)
         out[name] = subnet
     return out
@@ -274,13 +279,43 @@ def find_compute(ledger: Ledger, contracts: Contracts) -> ComputeContracts:
         raise NetworkNotFound(error.sentence, value=error.value) from error
 
 
-def find_annex(ledger: Ledger, contracts: Contracts, layer: str) -> dict[str, str]:
-    """The contracts of one layer of a network by name, as its founder annexed; raises NetworkNotFound."""
+def find_panel(
+    ledger: Ledger, contracts: Contracts, subnet: int, *, block: int | None = None
+) -> Contract | None:
+    """The panel behind which the validators of ``subnet`` stood at a ``block`` (None: now); None for none.
+
+    Anyone deploys a panel and binds it to any subnet: believed are those that the founder annexed with the
+    compute layer, where they listen to this network's ``Weights``.
+    """
+    at = "latest" if block is None else hex(block)
+    try:
+        parts = find_annex(ledger, contracts, LAYER, block=at)
+    except NetworkNotFound:
+        return None
+    for name in DOORS:
+        place = parts.get(name, NO_ADDRESS)
+        if len(ledger.rpc("eth_getCode", place, at)) <= 2:
+            continue
+        panel = ledger.contract("Panel", place)
+        try:
+            bound = (int(panel.call("subnet", block=at)), str(panel.call("weights", block=at)))
+        except Reverted:
+            continue
+        if bound == (subnet, contracts.weights):
+            return panel
+    return None
+
+
+def find_annex(ledger: Ledger, contracts: Contracts, layer: str, *, block: str = "latest") -> dict[str, str]:
+    """The contracts of one layer of a network by name, as its founder had annexed by ``block``.
+
+    Raises NetworkNotFound.
+    """
     from weftwork.ledger.artifact import artifact_of
 
     network = "0x" + contracts.epochs[2:].lower().zfill(64)
     wanted = [ANNEXED, network, "0x" + keccak(layer.encode()).hex()]
-    logs = ledger.rpc("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": wanted})
+    logs = ledger.rpc("eth_getLogs", {"fromBlock": "0x0", "toBlock": block, "topics": wanted})
     if logs:
         founder = find_founder(ledger, contracts)
         kind = artifact_of("Annex").codec.events[bytes.fromhex(ANNEXED[2:])]

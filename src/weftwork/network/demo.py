@@ -38,6 +38,7 @@ from weftwork.network.home import Home
 from weftwork.network.rogue import ReplayEngine
 from weftwork.network.thread import Thread, gather
 from weftwork.network.verify import Check, verify_thread
+from weftwork.spec.merkle import ClaimKind
 from weftwork.units import WAD
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Demo:
                 if agent in agents:
                     self.report.rows[agents[agent]].incentive = result.incentive[uid] / 2**32
         for claim in self._plan.claims:
-            if claim.agent in agents and claim.kind == 0:
+            if claim.agent in agents and claim.kind == ClaimKind.PAY:
                 self.report.rows[agents[claim.agent]].emission += claim.amount
 
     async def pay(self, net: Devnet) -> None:
@@ -287,9 +288,8 @@ class Demo:
         self.report.minted = sum(
             int(event.args["minted"]) for event in net.contracts.at(net.ledger, "epochs").events("Closed")
         )
-        self.report.paid = sum(claim.amount for claim in self._plan.claims) + sum(
-            row.fees for row in self.report.rows.values()
-        )
+        fees = sum(row.fees for row in self.report.rows.values())
+        self.report.paid = self._plan.closing.payout + fees
         self.report.burned = int(token.call("minted")) - int(token.call("totalSupply"))
         self.report.conserved = net.is_conserved()
         rows = self.report.rows.values()

@@ -2,7 +2,8 @@
 
 Four providers bid for a deployment file; the cheapest runs it in a sandbox and is reached over HTTP. Four
 nodes render a scene: one saves samples and one dies in mid-job, and neither is paid for what it did not do.
-The render is paid by burning: credits for those who worked, new tokens by the schedule at the epoch's end.
+Two checkers render tiles again, and the one that saved samples loses a tenth of its collateral. The render is
+paid by burning: credits for those who worked, new tokens by the schedule at the epoch's end.
 What this machine lacks (bubblewrap, the extra ``render``) is said, with how to get it, and the rest goes on.
 """
 
@@ -22,8 +23,10 @@ from weftwork.compute.credit import CreditDesk, Pool
 from weftwork.compute.render.errand import Event
 from weftwork.compute.render.node import RenderNode
 from weftwork.errors import ExtraMissing, Unavailable, WeftError
+from weftwork.network.demo_check import CheckerBench
 from weftwork.network.example import find_example
 from weftwork.network.rogue_node import MortalNode, ThriftyNode
+from weftwork.spec.stake import price_fault
 from weftwork.units import WAD
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ NODES: dict[str, tuple[type[RenderNode], str]] = {
 }
 SCENE = "render/weave/weave.xml"
 SIZE = {"width": 448, "height": 252, "spp": 36}
-TILE = 56
+TILE = 28
 FRAME = 16
 DEPOSIT = WAD
 Say = Callable[[str], None]
@@ -51,7 +54,8 @@ Say = Callable[[str], None]
 
 @dataclass
 class NodeRow:
-    """What one node did and got: tiles shown, what it was paid in credits and what it claimed, wad."""
+    """What one node did and got: tiles shown, what it was paid in credits and what it claimed, wad; of its
+    collateral what it locked, what was slashed, and what is left."""
 
     name: str
     kind: str
@@ -60,6 +64,10 @@ class NodeRow:
     paid: int = 0
     refused: str = ""
     minted: int = 0
+    wrong: bool = False
+    locked: int = 0
+    slashed: int = 0
+    left: int = 0
 
 
 @dataclass
@@ -81,6 +89,10 @@ class ComputeReport:
     fee: int = 0
     minted: int = 0
     claimed: int = 0
+    checked: int = 0
+    slashed: int = 0
+    fault_bps: int = 0
+    fault: str = ""
     conserved: bool = False
     missing: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -102,10 +114,22 @@ class ComputeReport:
         )
 
     @property
+    def punished(self) -> bool:
+        """Whether who handed in a wrong tile lost its part of the collateral, nobody else any, and all of it
+        was burnt, to the unit."""
+        rows = self.nodes.values()
+        due = {row.name: price_fault(row.locked, self.fault_bps) if row.wrong else 0 for row in rows}
+        return (
+            all(row.slashed == due[row.name] and row.left == row.locked - row.slashed for row in rows)
+            and all(row.wrong is False for row in rows if row.honest)
+            and self.slashed == sum(due.values())
+        )
+
+    @property
     def ok(self) -> bool:
         """Whether all that could be run on this machine came out as it must."""
         served = self.status == 200 or not self.bids
-        return served and self.caught and self.settled and self.conserved
+        return served and self.caught and self.settled and self.punished and self.conserved
 
     def to_json(self) -> dict[str, Any]:
         """The report as one object; amounts in wad as text."""
@@ -126,6 +150,11 @@ class ComputeReport:
                     "paid": str(row.paid),
                     "minted": str(row.minted),
                     "refused": row.refused,
+                    "collateral": {
+                        "locked": str(row.locked),
+                        "slashed": str(row.slashed),
+                        "left": str(row.left),
+                    },
                 }
                 for row in self.nodes.values()
             },
@@ -138,6 +167,10 @@ class ComputeReport:
             },
             "minted": str(self.minted),
             "claimed": str(self.claimed),
+            "checked": self.checked,
+            "slashed": str(self.slashed),
+            "fault": self.fault,
+            "punished": self.punished,
             "conserved": self.conserved,
             "settled": self.settled,
             "missing": self.missing,
@@ -281,6 +314,8 @@ class ComputeAct:
 
         self.say("rendering a scene on 4 nodes, of which one saves samples and one dies in mid-job")
         net, nodes = self.net, await self._raise_nodes(stack)
+        bench = CheckerBench(net, self.folder)
+        await bench.start(stack)
         wallets = {role.site.account.address: name for name, role in nodes.items()}
         out = self.folder / "render"
         artist = net.site("artist", 200 * WAD)
@@ -303,9 +338,33 @@ class ComputeAct:
         self.report.picture = str(result.paths[0])
         for bundle in client.journal.bundles.values():
             self.report.nodes[wallets[bundle.node]].paid += bundle.budget
+        await self._check(bench, nodes)
         await asyncio.to_thread(
             self._mint, wallets, CreditDesk(net.ledger, net.contracts.token, net.compute, net.founder)
         )
+
+    async def _check(self, bench: CheckerBench, nodes: dict[str, NodeRole]) -> None:
+        """Checkers render tiles again; the epoch is closed, and the cheat's collateral pays for its fault."""
+        report, net = self.report, self.net
+        self.say("   2 checkers render tiles again, and close their epoch")
+        stakes = net.contracts.at(net.ledger, "stakes")
+        agents = {role.place.agent: name for name, role in nodes.items() if role.place is not None}
+        for agent, name in agents.items():
+            report.nodes[name].locked = int(stakes.call("collaterals", bench.subnet, agent).amount)
+        report.checked = await bench.judge()
+        token = net.contracts.at(net.ledger, "token")
+        before = int(token.call("minted")) - int(token.call("totalSupply"))
+        for slash in await bench.punish():
+            report.nodes[agents[slash.agent]].slashed += slash.burnt
+            report.fault = slash.record
+            lost, left = _show(slash.burnt), _show(slash.left)
+            self.say(
+                f"   {agents[slash.agent]} loses {lost} of its collateral, which is burnt; {left} are left"
+            )
+        report.slashed = int(token.call("minted")) - int(token.call("totalSupply")) - before
+        report.fault_bps = bench.fault_bps
+        for agent, name in agents.items():
+            report.nodes[name].left = int(stakes.call("collaterals", bench.subnet, agent).amount)
 
     def _hear(self, event: Event, wallets: dict[str, str]) -> None:
         name = wallets.get(str(event.facts.get("node")), "")
@@ -315,7 +374,7 @@ class ComputeAct:
         if event.kind == "tile":
             row.tiles += 1
         elif event.kind in ("cheat", "lost"):
-            row.refused = str(event.facts["why"])
+            row.refused, row.wrong = str(event.facts["why"]), event.kind == "cheat"
             why = "is caught: its tile differs from the same tile rendered again"
             why = why if event.kind == "cheat" else "stops answering in mid-job"
             self.say(f"   {name} {why}; its tiles go to another node, unpaid")

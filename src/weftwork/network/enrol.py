@@ -106,12 +106,15 @@ def enrol_neuron(
     uri: str,
     *,
     stake: int = 0,
+    collateral: int = 0,
     validate: bool = False,
     max_price: int = 200 * WAD,
 ) -> Place:
-    """An agent with a uid on ``subnet``, ``stake`` wad behind it, and a seat if it is to ``validate``.
+    """An agent with a uid on ``subnet``, ``stake`` wad behind it, ``collateral`` wad to lose, and a seat if
+    it is to ``validate``.
 
-    Pays at most ``max_price`` for the uid. Raises :class:`LedgerError` with the contract's own reason.
+    Pays at most ``max_price`` for the uid. Raises :class:`LedgerError` with the contract's own reason, and
+    InsufficientFunds where the account cannot lock the collateral.
     """
     token = contracts.at(ledger, "token")
     subnets, stakes, weights = (contracts.at(ledger, n) for n in ("subnets", "stakes", "weights"))
@@ -125,9 +128,31 @@ def enrol_neuron(
     if stake > held:
         _allow(token, account, stakes.address)
         stakes.send(account, "stake", subnet, agent, stake - held)
+    if collateral:
+        _lock(ledger, contracts, account, subnet, agent, collateral)
     if validate and not weights.call("held_seats", subnet) >> uid & 1:
         weights.send(account, "enter", subnet, uid)
     return Place(agent, uid)
+
+
+def _lock(
+    ledger: Ledger, contracts: Contracts, account: Account, subnet: int, agent: int, amount: int
+) -> None:
+    """Bring an agent's collateral up to ``amount``; a request for its release is called off."""
+    token, stakes = contracts.at(ledger, "token"), contracts.at(ledger, "stakes")
+    held = int(stakes.call("collaterals", subnet, agent).amount)
+    missing = amount - held
+    if missing <= 0 and stakes.call("collateral_of", subnet, agent):
+        return
+    missing = max(missing, 1)  # one unit more calls a request for its release off
+    if token.call("balanceOf", account.address) < missing:
+        raise InsufficientFunds(
+            f"a node locks {amount / WAD:g} WEFT of collateral, and {missing / WAD:g} are missing",
+            value=account.address,
+            hint="send this account that much; what is not slashed comes back when the node leaves",
+        )
+    _allow(token, account, stakes.address)
+    stakes.send(account, "lock_collateral", subnet, agent, missing)
 
 
 def _allow(token: Any, account: Account, spender: str) -> None:

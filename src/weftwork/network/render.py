@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from weftwork.compute.render.asset import AssetStore
 from weftwork.compute.render.checker import RenderChecker
 from weftwork.compute.render.escrow import Escrow
 from weftwork.compute.render.node import RenderNode
-from weftwork.compute.render.peer import NodeSeat
+from weftwork.compute.render.peer import COLLATERAL, NodeSeat
 from weftwork.compute.render.repute import Repute
 from weftwork.compute.render.requester import RenderClient
 from weftwork.compute.render.shelf import Shelf
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
 ROSTER_SECONDS = 30.0
 """How long a roster that was read is believed."""
-NODE_COINS = 200 * WAD
-"""What a node is funded with on a network of one's own: its place on the subnet."""
+NODE_COINS = 200 * WAD + COLLATERAL
+"""What a node is funded with on a network of one's own: its place on the subnet, and its collateral."""
 
 
 def find_render_subnet(ledger: Ledger, parts: ComputeContracts) -> int:
@@ -79,11 +80,13 @@ class Ground:
 
     async def nodes(self) -> Sequence[NodeSeat]:
         """The nodes that the ledger knows now, with what it says of them."""
-        out = []
+        stakes, out = self.site.contracts.at(self.site.ledger, "stakes"), []
         for one in await self.neurons(fresh=True):
             if one.card is not None and one.card.role == "provider" and one.card.subnet == self.subnet:
                 standing = await asyncio.to_thread(self.repute.standing, one.agent)
-                out.append(NodeSeat(one.uid, one.agent, one.wallet, one.card.endpoint, standing))
+                pledge = await asyncio.to_thread(stakes.call, "collateral_of", self.subnet, one.agent)
+                seat = NodeSeat(one.uid, one.agent, one.wallet, one.card.endpoint, standing)
+                out.append(replace(seat, collateral=int(pledge)))
         return out
 
     async def checkers(self) -> Collection[str]:
@@ -135,16 +138,17 @@ class NodeRole:
         name: str = "node",
         milli_ob: int | None = None,
         care: float | None = 5.0,
+        collateral: int = COLLATERAL,
         **options: Any,
     ) -> None:
         """``milli_ob`` is its speed (None: measured when it starts); ``care``: seconds between looks at its
-        jobs; ``kind`` and ``options`` are the node's own."""
+        jobs; ``collateral``: what it has to lose, wad; ``kind`` and ``options`` are the node's own."""
         self.site = site
         self.place: Place | None = None
         self.ground: Ground
         self.node: RenderNode
         self._folder, self._kind, self._bind, self._endpoint = folder, kind, (host, port), endpoint
-        self._care, self._milli_ob = care, milli_ob
+        self._care, self._milli_ob, self._collateral = care, milli_ob, collateral
         self._options = {"hosts": hosts, "name": name, **options}
         self._workshop = Workshop(AssetStore(folder / "assets"), threads=threads, quota=quota)
 
@@ -172,7 +176,14 @@ class NodeRole:
             running = await self.node.start(*self._bind, care=self._care)
         card = Registration("provider", self._endpoint or running.url, "weft render node", ground.subnet)
         self.place = await asyncio.to_thread(
-            enrol_neuron, site.ledger, site.contracts, site.account, ground.subnet, card.to_uri()
+            lambda: enrol_neuron(
+                site.ledger,
+                site.contracts,
+                site.account,
+                ground.subnet,
+                card.to_uri(),
+                collateral=self._collateral,
+            )
         )
         return self.place
 

@@ -45,11 +45,13 @@ def read_state(ledger: Ledger, contracts: Contracts, subnet: int) -> dict[str, A
 def read_epoch(
     ledger: Ledger, contracts: Contracts, subnet: int, number: int | None = None
 ) -> dict[str, Any]:
-    """An epoch's status, weights, incentives and pay; the last closed one without a ``number``.
+    """An epoch's status, weights, incentives, pay, and collateral that was ``slashed`` for faults (wad by
+    agent, no part of the pay); the last closed one without a ``number``.
 
     Raises :class:`EpochNotFound`. Everything is recomputed from the ledger.
     """
     from weftwork.closing import plan_closing, read_sealed, read_snapshot
+    from weftwork.spec.merkle import ClaimKind
 
     epochs = contracts.at(ledger, "epochs")
     if number is None:
@@ -57,7 +59,7 @@ def read_epoch(
         if not closed:
             raise EpochNotFound("no epoch is closed yet", value=subnet, hint="wait, or run weft demo")
         number = max(closed)
-    out: dict[str, Any] = {"subnet": subnet, "epoch": number, "neurons": [], "weights": []}
+    out: dict[str, Any] = {"subnet": subnet, "epoch": number, "neurons": [], "weights": [], "slashed": {}}
     try:
         sealed = read_sealed(ledger, contracts, subnet, number)
     except EpochNotFound:
@@ -73,9 +75,12 @@ def read_epoch(
         return out
     plan = plan_closing(ledger, contracts, subnet, number)
     paid: dict[int, int] = {}
+    slashed: dict[int, int] = {}
     for claim in plan.claims:
-        paid[claim.agent] = paid.get(claim.agent, 0) + (claim.amount if claim.kind != 2 else 0)
+        sums = slashed if claim.kind == ClaimKind.SLASH else paid
+        sums[claim.agent] = sums.get(claim.agent, 0) + claim.amount
     out |= {"closing": str(plan.closing.id), "payout": plan.closing.payout}
+    out["slashed"] = {str(agent): amount for agent, amount in slashed.items()}
     if plan.result is not None:
         out["neurons"] = [
             {
@@ -85,6 +90,7 @@ def read_epoch(
                 "incentive": plan.result.incentive[uid] / 2**32,
                 "dividends": plan.result.dividends[uid] / 2**32,
                 "paid": paid.get(agent, 0),
+                "slashed": slashed.get(agent, 0),
             }
             for uid, agent in enumerate(snapshot.agents)
         ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from weftwork.errors import BadInput, NotFound
 from weftwork.records import KINDS, Record, Signed
+from weftwork.spec.merkle import ClaimKind
 from weftwork.store import open_reader
 from weftwork.units import Digest, Wad
 
@@ -295,6 +296,8 @@ def describe_entry(
             return f"{who('validator')} weighed epoch {raw['epoch']}: {pairs}"
         case "closing":
             return f"epoch {raw['epoch']} closed, {_coins(raw['payout'])} of {_coins(raw['pot'])} paid out"
+        case "payment" if raw["claim"] == ClaimKind.SLASH:
+            return f"{_coins(raw['amount'])} of agent {raw['agent']}'s collateral burnt (leaf {raw['index']})"
         case "payment":
             return f"{_coins(raw['amount'])} to {who('account')} (leaf {raw['index']})"
     return "unreadable"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weftwork.errors import WeftError
 from weftwork.network.thread import Entry, Thread
 from weftwork.records import Domains, Record, Signed
+from weftwork.spec.merkle import ClaimKind
 from weftwork.units import Digest, keccak
 
 if TYPE_CHECKING:
@@ -287,11 +288,26 @@ class Verifier:
             for event in found
             if (event.args["account"], event.args["amount"]) == (record.account, record.amount)
         ]
-        if paid:
+        if paid and record.claim == ClaimKind.SLASH:
+            yield self._check_burn(entry, record, closing.subnet, paid[0].tx)
+        elif paid:
             yield Check(True, "payment", entry.id, f"paid to {record.account} in {paid[0].tx[:10]}…")
         else:
             said = "the ledger paid something else" if found else "not claimed yet"
             yield Check(False if found else None, "payment", entry.id, said)
+
+    def _check_burn(self, entry: Entry, record: Any, subnet: int, tx: str) -> Check:
+        """What a leaf of a fault burnt: its amount, or the part of it that the collateral still allowed."""
+        assert self.ledger is not None
+        assert self.contracts is not None
+        stakes = self.contracts.at(self.ledger, "stakes")
+        cuts = [e for e in stakes.events("Slashed", subnet=subnet, agent=record.agent) if e.tx == tx]
+        burnt = cuts[0].args["burned"] if cuts else 0
+        detail = (
+            f"{burnt} of the {record.amount} wad due of agent {record.agent}'s collateral "
+            f"were burnt in {tx[:10]}…, paid to nobody"
+        )
+        return Check(bool(cuts) and burnt <= record.amount, "burn", entry.id, detail)
 
     def _plan(self, subnet: int, epoch: int) -> ClosingPlan | None:
         if self.ledger is None or self.contracts is None:

@@ -2,22 +2,50 @@
 
 Mirror of ``Panel.vy``; the sentences of refusals are the contract's. What counts is what can still be lost:
 a seat decides with the stake that it had when the epoch began and when it ended, and that it has still.
+
+A panel is its own docket: a decision whose target is the panel itself puts an agent's fault on record, once
+for each agent and work; what that costs is said by :func:`weftwork.spec.stake.price_fault`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from weftwork.eip712 import WORD, Domain
-from weftwork.errors import Refused
-from weftwork.units import Digest, keccak
+from weftwork.errors import BadInput, Refused
+from weftwork.units import ZERO, Digest, keccak
 
 AGE: Final = 2
 """So many epochs that have ended last may decide."""
 MAX_UIDS: Final = 256
 DECISION_TYPE: Final = keccak(b"Decision(uint64 subnet,uint64 epoch,address target,bytes data,uint256 nonce)")
+
+NOTE_FAULT: Final = keccak(b"note_fault(uint256,uint256,bytes32)")[:4]
+"""The door by which faults come on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An agent's wrong work, and what proves it: for a render the job, and the receipt of the wrong tile."""
+
+    agent: int
+    work: int
+    evidence: Digest
+
+    @property
+    def call(self) -> bytes:
+        """The call that puts it on record."""
+        return NOTE_FAULT + self.agent.to_bytes(32, "big") + self.work.to_bytes(32, "big") + self.evidence
+
+    @classmethod
+    def from_call(cls, data: bytes) -> Self:
+        """The fault that a call puts on record, whatever follows it; raises BadInput for any other call."""
+        if len(data) < 100 or data[:4] != NOTE_FAULT:
+            raise BadInput("a fault has an agent, a work and evidence", value=data[:4].hex())
+        agent, work = (int.from_bytes(data[at : at + 32], "big") for at in (4, 36))
+        return cls(agent, work, Digest(data[68:100]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +107,12 @@ def decision_id(target: str, data: bytes, nonce: int = 0) -> Digest:
 
 @dataclass(slots=True)
 class Panel:
-    """What a panel remembers: the doors that it may open, and what it decided."""
+    """What a panel remembers: the doors that it may open, what it decided, the faults on record."""
 
     doors: frozenset[tuple[str, bytes]]
     decided: set[Digest] = field(default_factory=set)
+    address: str = ""
+    faults: dict[tuple[int, int], Fault] = field(default_factory=dict)
 
     def decide(
         self,
@@ -111,8 +141,15 @@ class Panel:
         signed = sum(weigh(voices[uid], epoch) for uid in seen)
         total = sum(stood(voice, epoch) for voice in voices.values())
         _require(carries(signed, total), "panel: majority is not reached")
+        if target == self.address:
+            self._note(Fault.from_call(data))
         self.decided.add(name)
         return signed
+
+    def _note(self, fault: Fault) -> None:
+        _require(fault.evidence != ZERO, "panel: there is no evidence")
+        _require((fault.agent, fault.work) not in self.faults, "panel: fault is on record")
+        self.faults[fault.agent, fault.work] = fault
 
 
 def _require(holds: bool, sentence: str) -> None:

@@ -187,11 +187,18 @@ def slash_all(bonded: Pool, unbonding: Pool, collateral: int, bps: int) -> tuple
     return kept, leaving, collateral - pledge, cut + cut_leaving + pledge
 
 
-def slash_collateral(collateral: int, amount: int) -> tuple[int, int]:
-    """``(what stays, what was burnt)``: at most the collateral, all of it burnt, so that no reporter gains by
-    it.
+def price_fault(collateral: int, bps: int) -> int:
+    """What an epoch in which an agent was faulted costs of its collateral: ``floor(collateral bps / 10000)``,
+    however many faults are on record.
     """
-    cut = min(amount, collateral)
+    return collateral * bps // BPS
+
+
+def slash_collateral(collateral: int, amount: int, bps: int = BPS) -> tuple[int, int]:
+    """``(what stays, what was burnt)``: ``min(amount, floor(collateral bps / 10000))``, all of it burnt, so
+    that no reporter gains by it. ``collateral`` is what is there when the claim is made.
+    """
+    cut = min(amount, price_fault(collateral, bps))
     return collateral - cut, cut
 
 

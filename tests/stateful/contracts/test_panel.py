@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from weftwork.errors import Refused
 from weftwork.spec import panel as spec
+from weftwork.units import Digest
 
 
 @cache
@@ -26,13 +27,15 @@ who = st.integers(0, 3)
 
 
 class PanelMachine(RuleBasedStateMachine):
-    """Four validators stake, leave, judge or not, sell their identity, and sign decisions in any order."""
+    """Four validators stake, leave, judge or not, sell their identity, and sign decisions and faults."""
 
     @initialize()
     def start(self):
         world = self.world = build_world()
         world.vm.restore(world.point)
-        self.spec = spec.Panel(frozenset({(world.door.address, world.selector("set_value"))}))
+        doors = {(world.door.address, world.selector("set_value")), (world.panel.address, spec.NOTE_FAULT)}
+        self.spec = spec.Panel(frozenset(doors), address=world.panel.address)
+        self.made = 0
         self.supply = world.token.totalSupply()
 
     @rule(judge=who, amount=st.integers(1, 200))
@@ -82,19 +85,39 @@ class PanelMachine(RuleBasedStateMachine):
         now, epoch = world.epoch, world.epoch - back
         if epoch < 0:
             return
-        data = world.call(value)
+        self.carry(signers, world.door, world.call(value), nonce, epoch, now)
+
+    @rule(
+        signers=st.lists(who, min_size=2, max_size=4),
+        agent=who,
+        work=st.integers(0, 1),
+        proof=st.integers(0, 2),
+        nonce=st.integers(0, 1),
+    )
+    def note_fault(self, signers, agent, work, proof, nonce):
+        world = self.world
+        fault = spec.Fault(world.judges[agent].agent, work, Digest(bytes(31) + bytes([proof])))
+        self.carry(signers, world.panel, fault.call, nonce, world.epoch - 1, world.epoch)
+
+    def carry(self, signers, target, data, nonce, epoch, now):
+        """One decision by both, with the same end."""
+        world = self.world
         people = [world.judges[place] for place in signers]
-        votes = world.sign(data, *people, epoch=epoch, nonce=nonce)
+        votes = world.sign(data, *people, epoch=epoch, nonce=nonce, target=target)
         voices = world.voices(epoch)
         uids = [one.uid for one in people]
         try:
-            expected = self.spec.decide(epoch, now, world.door.address, data, nonce, uids, voices)
+            expected = self.spec.decide(epoch, now, target.address, data, nonce, uids, voices)
         except Refused as refusal:
             with world.vm.reverts(refusal.sentence):
-                world.panel.decide(epoch, world.door, data, nonce, votes)
+                world.panel.decide(epoch, target, data, nonce, votes)
             return
-        assert world.panel.decide(epoch, world.door, data, nonce, votes) == expected
-        assert world.door.value() == value
+        assert world.panel.decide(epoch, target, data, nonce, votes) == expected
+        if target is world.door:
+            self.made += 1
+            assert data == world.call(world.door.value())
+        else:
+            assert world.vm.event("Faulted").args.epoch == now
 
     @invariant()
     def voices_are_those_of_the_spec(self):
@@ -108,7 +131,9 @@ class PanelMachine(RuleBasedStateMachine):
     @invariant()
     def decisions_are_those_of_the_spec_and_no_unit_moved(self):
         world = self.world
-        assert world.door.calls() == len(self.spec.decided)
+        assert world.door.calls() == self.made == len(self.spec.decided) - len(self.spec.faults)
+        for fault in self.spec.faults.values():
+            assert world.panel.fault_of(fault.agent, fault.work) == fault.evidence
         assert world.token.totalSupply() == self.supply
         assert world.token.balanceOf(world.panel) == 0
         assert all(world.panel.is_decided(name) for name in self.spec.decided)

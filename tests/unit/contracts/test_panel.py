@@ -9,7 +9,9 @@ from harness.panel import PanelWorld
 from harness.vm import ZERO_ADDRESS, hash_typed
 from harness.world import WAD
 
+from weftwork.errors import BadInput
 from weftwork.spec import panel as spec
+from weftwork.units import Digest
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +217,61 @@ def test_signed_bytes_are_those_of_a_wallet_that_shows_typed_data(world):
     shown = hash_typed(domain, fields, message)
     assert shown == world.digest(data, epoch, 5)
     assert shown == world.panel.hash_decision(epoch, world.door, data, 5)
+
+
+# the docket
+
+
+def test_majority_puts_a_fault_on_record_once_for_each_agent_and_work(world):
+    most, middle, least = world.judges
+    proof = b"\x77" * 32
+    assert world.fault(world.mia.agent, 5, most, proof=proof) == 60 * WAD
+    noted = world.vm.event("Faulted").args
+    assert (noted.agent, noted.work, noted.evidence, noted.epoch) == (world.mia.agent, 5, proof, world.epoch)
+    assert world.panel.fault_of(world.mia.agent, 5) == proof
+    with world.vm.reverts("panel: decision is carried out"):
+        world.fault(world.mia.agent, 5, most, middle, proof=proof)
+    for nonce, other in ((1, proof), (0, b"\x78" * 32)):
+        with world.vm.reverts("panel: fault is on record"):
+            world.fault(world.mia.agent, 5, most, middle, least, proof=other, nonce=nonce)
+    world.fault(world.mia.agent, 6, most)
+    world.fault(most.agent, 5, most, middle)
+    assert world.panel.fault_of(most.agent, 5) != bytes(32)
+
+
+def test_colluding_validator_with_less_than_half_faults_nobody(world):
+    _, middle, least = world.judges
+    with world.vm.reverts("panel: majority is not reached"):
+        world.fault(world.mia.agent, 5, middle, least)
+    assert world.panel.fault_of(world.mia.agent, 5) == bytes(32)
+
+
+def test_only_the_panel_itself_puts_faults_on_record(world):
+    for sender in (world.founder, world.judges[0].account, world.door):
+        with world.vm.reverts("panel: caller is not the panel"):
+            world.panel.note_fault(world.mia.agent, 5, b"\x77" * 32, sender=sender)
+
+
+def test_fault_without_evidence_is_refused(world):
+    with world.vm.reverts("panel: there is no evidence"):
+        world.fault(world.mia.agent, 5, *world.judges, proof=bytes(32))
+
+
+def test_panel_that_was_not_bound_to_itself_has_no_docket(world):
+    twin = world.vm.deploy("Panel", world.weights)
+    twin.bind(world.subnet, [(world.door, world.selector("set_value"))])
+    world.panel, kept = twin, world.panel
+    try:
+        with world.vm.reverts("panel: there is no such door"):
+            world.fault(world.mia.agent, 5, *world.judges)
+    finally:
+        world.panel = kept
+
+
+def test_call_of_the_docket_is_the_contracts_own(world):
+    fault = spec.Fault(7, 9, Digest(b"\x77" * 32))
+    assert fault.call == bytes(world.panel.note_fault.calldata(7, 9, b"\x77" * 32))
+    assert spec.Fault.from_call(fault.call) == fault
+    for call in (fault.call[:-1], b"\0" * 100):
+        with pytest.raises(BadInput):
+            spec.Fault.from_call(call)

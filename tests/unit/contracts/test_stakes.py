@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from harness.world import UNBONDING, WAD, World
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from weftwork.spec.stake import MIN_SHARES
+from weftwork.spec.stake import MIN_SHARES, price_fault, slash_collateral
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +235,25 @@ def test_collateral_belongs_to_who_locked_it_even_after_a_transfer(world):
     with world.vm.reverts("stakes: caller has no collateral here"):
         world.stakes.release_collateral(world.subnet, agent, sender=world.dan)
     world.stakes.release_collateral(world.subnet, agent, sender=alice)
+
+
+@settings(max_examples=20)
+@given(
+    pledge=st.integers(1, 200 * WAD),
+    claims=st.lists(st.tuples(st.integers(0, 300 * WAD), st.integers(0, 10_000)), min_size=1, max_size=3),
+)
+def test_contract_takes_of_collateral_for_faults_what_the_spec_does(backed, pledge, claims):
+    world, agent = backed, backed.alice.agent
+    point = world.vm.snapshot()
+    world.stakes.lock_collateral(world.subnet, agent, pledge, sender=world.alice.account)
+    rest, supply = pledge, world.token.totalSupply()
+    for amount, bps in claims:
+        assert price_fault(rest, bps) <= rest
+        rest, cut = slash_collateral(rest, amount, bps)
+        assert world.stakes.slash_collateral(world.subnet, agent, amount, bps, sender=world.reward) == cut
+        assert world.stakes.collaterals(world.subnet, agent).amount == rest
+    assert supply - world.token.totalSupply() == pledge - rest, "all of it is burnt"
+    world.vm.restore(point)
 
 
 def test_only_epochs_rewards_and_slashes(world):

@@ -10,14 +10,17 @@ from weftwork.ledger.deployment import WAD, deploy_network
 from weftwork.ledger.deployment_compute import (
     DOORS,
     LAYER,
+    NOTE_FAULT,
     ComputeContracts,
     ComputeTerms,
     deploy_compute,
     find_annex,
     find_compute,
     find_founder,
+    find_panel,
     open_panels,
 )
+from weftwork.ledger.hash import keccak
 from weftwork.spec.subnet import SUBNET_PRESETS
 
 
@@ -63,13 +66,14 @@ def test_validators_of_two_subnets_are_the_checkers(raised):
     assert opened == {"render_panel": 1, "availability_panel": 2}
     again = open_panels(chain, contracts, founder, SUBNET_PRESETS["local"], tempo=60, commit_blocks=36)
     assert again == opened
-    for name, (place, functions) in DOORS.items():
-        panel, codec = parts.at(chain, name), parts.at(chain, place)
+    usual = {"report_ready": (0, [], []), "note_fault": (0, 0, bytes(32))}
+    for name, doors in DOORS.items():
+        panel = parts.at(chain, name)
         assert panel.call("subnet") == opened[name]
         assert panel.call("weights") == contracts.weights
-        for function in functions:
-            args = (0, [], []) if function.startswith("report") else (1, bytes(32))
-            data = codec.encode(function.partition("(")[0], *args)
+        for part, function in doors:
+            codec, word = parts.at(chain, part), function.partition("(")[0]
+            data = codec.encode(word, *usual.get(word, (1, bytes(32))))
             assert panel.call("is_door", codec.address, data[:4])
         assert not panel.call("is_door", contracts.token, b"\xa9\x05\x9c\xbb")
 
@@ -92,12 +96,34 @@ def test_annex_by_a_stranger_is_not_believed(raised):
         find_annex(chain, contracts, "another")
 
 
+def test_panel_of_a_subnet_is_the_founders_since_it_was_bound_and_nobody_elses(raised):
+    chain, founder, contracts, parts = raised
+    opened = open_panels(chain, contracts, founder, SUBNET_PRESETS["local"], tempo=60, commit_blocks=36)
+    subnet = opened["render_panel"]
+    forged = chain.deploy(founder, "Panel", contracts.weights)
+    forged.send(founder, "bind", subnet, [(forged.address, keccak(NOTE_FAULT.encode())[:4])])
+    stranger = ledger.Account.create(seed="a stranger who annexes panels")
+    chain.wait(chain.send(founder, stranger.address, value=WAD))
+    chain.deploy(stranger, "Annex", contracts.epochs, LAYER, [("render_panel", forged.address)])
+    found = find_panel(chain, contracts, subnet)
+    assert found is not None
+    assert found.address == parts.render_panel
+    bound = found.events("Bound")[0].block
+    assert find_panel(chain, contracts, subnet, block=bound) is not None
+    for block in (bound - 1, 0):
+        assert find_panel(chain, contracts, subnet, block=block) is None
+    assert find_panel(chain, contracts, 99) is None
+
+
 def test_network_without_the_layer_says_so():
     with ledger.connect("embedded:") as chain:
         founder = chain.treasury()
         contracts = deploy_network(chain, founder)
         with pytest.raises(NetworkNotFound, match="has no compute layer"):
             find_compute(chain, contracts)
+        assert find_panel(chain, contracts, 1) is None
+        chain.deploy(founder, "Annex", contracts.epochs, LAYER, [("render_panel", founder.address)])
+        assert find_panel(chain, contracts, 1) is None, "what is no contract is no panel"
 
 
 def test_dollar_of_six_decimals_and_terms_of_a_real_network():

@@ -16,6 +16,7 @@ from weftwork.spec.stake import (
     cut_amount,
     may_raise_take,
     pay_unbonded,
+    price_fault,
     remove_stake,
     share_reward,
     slash_all,
@@ -172,6 +173,8 @@ def test_collateral_that_was_asked_for_stands_for_nothing_until_the_request_laps
 def test_collateral_pays_for_a_fault_as_far_as_it_reaches():
     assert slash_collateral(100, 30) == (70, 30)
     assert slash_collateral(100, 300) == (0, 100)
+    assert slash_collateral(100, 300, 1_000) == (90, 10)
+    assert price_fault(99, 1_000) == 9, "rounded down"
 
 
 def test_unbonding_stake_is_paid_after_its_time_and_shares_a_slash():

@@ -7,8 +7,8 @@ It learns of work from the ledger (who handed in what) and asks the node for the
 receipts must be those that the ledger's job and deliverable commit to, so a node can show no other work than
 it was paid for. Which receipts are checked is drawn by the sampling key, which was fixed before the epoch and
 is shown after it. Requesters send checkers nothing; a node that shows them nothing is scored 0. A wrong
-bundle that is not paid yet is refused by the subnet's panel: each checker that is asked renders that tile
-again itself before it signs.
+bundle that is not paid yet is refused by the subnet's panel, and a tile that is wrong beyond doubt costs its
+node collateral, paid or not: each checker that is asked renders that tile again itself before it signs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ from weftwork.compute.render.challenge import (
     judge_answer,
     next_challenge,
 )
-from weftwork.compute.render.compare import compare_pixels, find_fault
+from weftwork.compute.render.compare import compare_pixels, find_fault, is_beyond_doubt
+from weftwork.compute.render.docket import Docket
 from weftwork.compute.render.error import TileDiffers
 from weftwork.compute.render.evidence import RULE, keep_bundle
-from weftwork.compute.render.peer import NodePeer, NodeSeat
+from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, list_by_wallet
 from weftwork.errors import BadAnswer, BadInput, LedgerError, Refused, Unavailable, WeftError
 from weftwork.records import Receipt, Signed
 from weftwork.spec.job import Status
+from weftwork.spec.panel import Fault
 from weftwork.units import Digest
 
 if TYPE_CHECKING:
@@ -57,17 +59,36 @@ MEAN_CHALLENGE = 3_600.0
 """Seconds between two challenges of a node, on average."""
 CHALLENGE_SPP = 16
 SHOWN_TILES = 2
+DECLARATIVE = ("mitsuba-xml",)
+"""Scenes whose tiles can cost collateral: a scene that is a program can be written to differ each time."""
+KEPT = 256
+"""Measurements that are kept, so that a peer's question about a tile that was looked at costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check came to: a job's tile at a node, its score in millionths, and why it is below all."""
+    """What one check came to: a job's tile at a node, its score in millionths, and why it is below all.
+
+    ``grave`` is a tile that is wrong beyond doubt.
+    """
 
     job: int
     node: str
     receipt: Digest
     value: int
     why: str = ""
+    grave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A tile beside the same tile rendered again: value in millionths, why it is not full, the facts of it,
+    and whether it is further off than any honest build's would be."""
+
+    value: int
+    why: str
+    facts: dict[str, Any]
+    grave: bool = False
 
 
 Row = tuple[Order, Signed[Receipt], str]
@@ -89,20 +110,25 @@ class RenderChecker(Judge):
         share: int = SHARE,
         panel: str | None = None,
         rng: Random | None = None,
+        least_collateral: int = COLLATERAL,
         **options: Any,
     ) -> None:
         """As :class:`Judge`; ``share`` of receipts is checked, in millionths; ``panel`` is the address of the
-        panel by which the checkers refuse what is wrong (None: they only score it)."""
+        panel by which the checkers refuse what is wrong (None: they only score it). Nodes with less than
+        ``least_collateral`` wad of collateral get no weight."""
         super().__init__(*args, **options)
         self.escrow, self.workshop, self.share = escrow, workshop, share
+        self.least_collateral = least_collateral
         self.speeds: dict[str, Speed] = {}
         self._roster = roster
         self._rng = rng or SystemRandom()
         self._seats: dict[str, NodeSeat] = {}
         self._due: dict[str, float] = {}
         self._missed: dict[int, int] = dict(self._read_missed())
+        self._measured: dict[Digest, Measure] = {}
         self.app.get("/v1/speeds")(self.show_speeds)
         self.panel: PanelSeat | None = None
+        self.docket: Docket | None = None
         if panel is not None:
             self.panel = PanelSeat(
                 self.ballot,
@@ -114,6 +140,7 @@ class RenderChecker(Judge):
                 log=self.app.log,
                 agrees=self.agree,
             )
+            self.docket = Docket(self.panel, self.store, self.app.log)
             self.app.post(PATH)(self.panel.take)
 
     def _read_missed(self) -> list[tuple[int, int]]:
@@ -126,7 +153,8 @@ class RenderChecker(Judge):
 
     async def list_seats(self) -> Sequence[tuple[int, str]]:
         """The nodes that the ledger knows now, as (uid, wallet)."""
-        self._seats = {seat.wallet.lower(): seat for seat in await self._roster()}
+        seats = list_by_wallet(await self._roster())
+        self._seats = {wallet.lower(): seat for wallet, seat in seats.items()}
         return [(seat.uid, seat.wallet) for seat in self._seats.values()]
 
     @property
@@ -134,13 +162,19 @@ class RenderChecker(Judge):
         """How many nodes it knows."""
         return len(self._seats)
 
+    def weights(self) -> dict[int, int]:
+        """This checker's weights now: none for itself, nor for a node that has nothing to lose."""
+        bare = [seat.uid for seat in self._seats.values() if seat.collateral < self.least_collateral]
+        return self.standing.weights(without=[self.ballot.uid, *bare])
+
     def _peer(self, seat: NodeSeat) -> NodePeer:
         return NodePeer(self._http, self.account, self._domain, seat, self._now)
 
     # Looking
 
     async def look(self) -> list[Finding]:
-        """Checks what was handed in since the last look, and what was not seen then; raises LedgerError."""
+        """Checks what was handed in since the last look, or not seen then; what is wrong beyond doubt it has
+        put on record. Raises LedgerError."""
         await self.list_seats()
         cursor = int(self.store.state("check:block", 0))
         head = await asyncio.to_thread(self.escrow.ledger.block_number)
@@ -152,6 +186,8 @@ class RenderChecker(Judge):
         self.store.set_state("check:block", head + 1)
         self.store.set_state("check:missed", list(self._missed.items()))
         await self.store.flushed()
+        if self.docket is not None:
+            await self.docket.press()
         return out
 
     async def _inspect(self, job: int) -> list[Finding]:
@@ -178,6 +214,9 @@ class RenderChecker(Judge):
                 await self.panel.decide(self.escrow.review.address, self._write_refusal(job, wrong.receipt))
             except WeftError as error:
                 self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
+        grave = next((one for one in findings if one.grave), None)
+        if grave is not None and self.docket is not None:
+            self.docket.accuse(Fault(seat.agent, job, grave.receipt))
         return findings
 
     def _write_refusal(self, job: int, receipt: Digest) -> bytes:
@@ -185,7 +224,13 @@ class RenderChecker(Judge):
         return self.escrow.review.encode("disapprove", job, bytes(receipt))
 
     async def agree(self, decision: Decision) -> None:
-        """Returns where a peer's refusal is right: the tile that it names is wrong here too. Else Refused."""
+        """Returns where a peer's refusal or accusation is right: the tile that it names is wrong here too,
+        and for an accusation beyond doubt. Else Refused."""
+        if decision.nonce:
+            raise Refused("a checker decides about a job once", value=decision.nonce)
+        if self.panel is not None and decision.target == self.panel.panel.address:
+            await self._agree_fault(decision.data)
+            return
         head = self.escrow.review.encode("disapprove", 0, bytes(32))[:4]
         if decision.target != self.escrow.review.address or decision.data[:4] != head:
             raise Refused("a checker of renders only refuses bundles", value=decision.target)
@@ -205,13 +250,32 @@ class RenderChecker(Judge):
             if self._missed.get(job, 0) + 1 >= PATIENCE:
                 return
             raise Refused("the node may still show its work", value=error.sentence) from error
+        if (await self._measure_receipt(self._peer(seat), manifest, rows, receipt)).value:
+            raise Refused("that tile is right", value=str(receipt))
+
+    async def _agree_fault(self, data: bytes) -> None:
+        """Returns where a fault should be on record: silence proves nothing, whatever became of the job."""
+        fault = Fault.from_call(data)
+        if fault.call != data:
+            raise Refused("a fault names an agent, a job and a receipt", value=len(data))
+        found = await asyncio.to_thread(self.escrow.read, fault.work)
+        await self.list_seats()
+        seat = self._seats.get(found.node.lower())
+        if seat is None or seat.agent != fault.agent or found.evaluator != self.escrow.parts.review:
+            raise Refused("that job was not that agent's", value=fault.work)
+        manifest, rows = await self._read_evidence(self._peer(seat), found)
+        if not (await self._measure_receipt(self._peer(seat), manifest, rows, fault.evidence)).grave:
+            raise Refused("that tile costs no collateral", value=str(fault.evidence))
+
+    async def _measure_receipt(
+        self, peer: NodePeer, manifest: Manifest, rows: list[Row], receipt: Digest
+    ) -> Measure:
+        """The tile behind a receipt, measured; :class:`Refused` where the bundle has no such receipt."""
         place = next((i for i, (_, one, _) in enumerate(rows) if one.id == receipt), None)
         if place is None:
             raise Refused("no tile of that job has that receipt", value=str(receipt))
-        await self._fetch_scene(self._peer(seat), manifest)
-        value, _, _ = await self._measure(self._peer(seat), manifest, place, rows[place])
-        if value:
-            raise Refused("that tile is right", value=str(receipt))
+        await self._fetch_scene(peer, manifest)
+        return await self._measure(peer, manifest, place, rows[place])
 
     async def _examine(self, found: JobState, seat: NodeSeat) -> list[Finding]:
         """The drawn tiles of a bundle, each rendered again; raises where it is not what was handed in."""
@@ -277,19 +341,26 @@ class RenderChecker(Judge):
         epoch: int,
     ) -> Finding:
         order, receipt, _ = row
-        value, why, facts = await self._measure(peer, manifest, index, row)
-        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why)
+        measured = await self._measure(peer, manifest, index, row)
+        value, why = measured.value, measured.why
+        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why, measured.grave)
         self.store.add(order.request)
         self.store.put_content(order.request.record.content, order.salt, order.text.encode())
         self.store.add(receipt)
         told = {"job": found.id, "value": value, "why": why}
-        await self._note(finding, peer.seat, epoch, facts | told)
+        await self._note(finding, peer.seat, epoch, measured.facts | told)
         return finding
 
-    async def _measure(
-        self, peer: NodePeer, manifest: Manifest, index: int, row: Row
-    ) -> tuple[int, str, dict[str, Any]]:
-        """A tile rendered again: its value in millionths, why it is not full, and the facts of it."""
+    async def _measure(self, peer: NodePeer, manifest: Manifest, index: int, row: Row) -> Measure:
+        """A tile rendered again and compared, once for each receipt."""
+        name = row[1].id
+        if name not in self._measured:
+            if len(self._measured) >= KEPT:
+                del self._measured[next(iter(self._measured))]
+            self._measured[name] = await self._render_again(peer, manifest, index, row)
+        return self._measured[name]
+
+    async def _render_again(self, peer: NodePeer, manifest: Manifest, index: int, row: Row) -> Measure:
         _, receipt, build = row
         tile = manifest.tiles[index]
         again = await self.workshop.render(manifest.scene, tile, manifest.seed(index), manifest.spp)
@@ -303,12 +374,17 @@ class RenderChecker(Judge):
             "again": str(again.digest),
         }
         if again.digest == receipt.record.output:
-            return PPM, "", facts
+            return Measure(PPM, "", facts)
         pixels = await peer.pixels(receipt, tile)
         apart = (await asyncio.to_thread(compare_pixels, tile, pixels, again.pixels)).relative_mse
         facts["relative_mse"] = apart if math.isfinite(apart) else None
         why = find_fault(apart, bool(build) and build == again.build, manifest.spp)
-        return (0 if why else PPM), why, facts
+        grave = bool(why) and manifest.scene.kind in DECLARATIVE
+        if grave:
+            other = await self.workshop.render(manifest.scene, tile, manifest.seed(index) ^ 1, manifest.spp)
+            noise = (await asyncio.to_thread(compare_pixels, tile, other.pixels, again.pixels)).relative_mse
+            grave = is_beyond_doubt(apart, manifest.spp, noise)
+        return Measure(0 if why else PPM, why, facts, grave)
 
     async def _note(self, finding: Finding, seat: NodeSeat, epoch: int, facts: dict[str, Any]) -> None:
         evidence = json.dumps({"rule": RULE, **facts}, sort_keys=True).encode()

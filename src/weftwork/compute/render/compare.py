@@ -82,6 +82,15 @@ def find_fault(relative_mse: float, one_build: bool, spp: int, noise: float | No
     return ""
 
 
+def is_beyond_doubt(relative_mse: float, spp: int, noise: float) -> bool:
+    """Whether a tile is further off than two honest builds are: only that costs its node collateral.
+
+    ``noise`` is the ``relative_mse`` between two seeds of the tile, measured where it is judged. What one
+    build makes twice and not equal (a bit that flipped) is wrong, and beyond doubt only above this limit.
+    """
+    return not relative_mse <= limit_difference(spp, max(noise, 2 / spp))
+
+
 def check_tile(answer: TileResult, again: TileResult, spp: int, noise: float | None = None) -> Difference:
     """The difference of two results of one tile and seed; :class:`TileDiffers` where it is too large.
 

@@ -19,12 +19,14 @@ from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
 from weftwork.errors import BadAnswer, BadReply, Busy, Refused, Unreachable
 from weftwork.records import Domain, Receipt, Signed
-from weftwork.units import Digest
+from weftwork.units import WAD, Digest
 from weftwork.wire.envelope import sign_call
 
 if TYPE_CHECKING:
     from weftwork.wire.client import Client
 
+COLLATERAL = 50 * WAD
+"""The least collateral, wad, with which a node gets work and weight; a wrong tile costs a part of it."""
 UPLOAD_SECONDS = 600.0
 PAUSE = 0.5
 """Seconds before a node that did not answer is asked once more."""
@@ -32,7 +34,7 @@ PAUSE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class NodeSeat:
-    """A node of the render subnet as the ledger has it; ``standing`` in millionths."""
+    """A node of the render subnet as the ledger has it; ``standing`` in millionths, ``collateral`` in wad."""
 
     uid: int
     agent: int
@@ -40,6 +42,12 @@ class NodeSeat:
     endpoint: str
     standing: int = 1_000_000
     milli_ob: int = 0
+    collateral: int = 0
+
+
+def list_by_wallet(seats: Iterable[NodeSeat]) -> dict[str, NodeSeat]:
+    """Nodes by wallet; of a wallet that has several agents the one with the most collateral."""
+    return {seat.wallet: seat for seat in sorted(seats, key=lambda one: (one.collateral, one.uid))}
 
 
 @dataclass(frozen=True, slots=True)

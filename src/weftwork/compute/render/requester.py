@@ -26,7 +26,7 @@ from weftwork.compute.render.error import TileDiffers
 from weftwork.compute.render.estimate import count_render, price_render
 from weftwork.compute.render.gallery import Gallery
 from weftwork.compute.render.journal import Bundle, Journal, Phase, Plan, cut_bundles
-from weftwork.compute.render.peer import NodePeer, NodeSeat
+from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, list_by_wallet
 from weftwork.compute.render.picture import Format
 from weftwork.compute.render.scene import Scene
 from weftwork.compute.render.shelf import Shelf
@@ -106,19 +106,21 @@ class RenderClient:
         trusted: Collection[str] = (),
         local: bool = False,
         milli_ob: int | None = None,
+        least_collateral: int = COLLATERAL,
         tell: Tell = lambda event: None,
         now: Callable[[], float] = time.time,
         rng: Random | None = None,
     ) -> None:
         """``auto`` approves what passed the check; ``nodes`` at most work at once; ``trusted`` wallets get
-        the first tier; ``milli_ob`` is this machine's speed, where it is known."""
+        the first tier; ``milli_ob`` is this machine's speed, where it is known. Nodes with less collateral
+        than ``least_collateral`` wad get no work."""
         self.account, self.escrow, self.repute = account, escrow, repute
         self.workshop, self.folder, self.auto, self.formats = workshop, folder, auto, tuple(formats)
         self.nodes, self.trusted, self.milli_ob = nodes, {one.lower() for one in trusted}, milli_ob
         self.journal = Journal(store)
         self.rng = rng or SystemRandom()
         self.tell, self.now = tell, now
-        self._roster = roster
+        self._roster, self.least_collateral = roster, least_collateral
         self._http = Client(local, timeout=60.0)
         shelf = Shelf(folder / ".weft" / "pixels")
         self.gallery = Gallery(folder, self.journal, shelf)
@@ -204,7 +206,8 @@ class RenderClient:
             euros,
             tokens,
         )
-        nodes = max(1, min(self.nodes, len(await self._roster())))
+        bonded = [seat for seat in await self._roster() if self._is_bonded(seat)]
+        nodes = max(1, min(self.nodes, len(bonded)))
         parts = cut_bundles(plan, nodes)
         budgets = split_budget(tokens, [spp * sum(tile.pixels for tile in part) for part in parts])
         self.journal.begin(plan, zip(parts, budgets, strict=True))
@@ -250,7 +253,7 @@ class RenderClient:
         plan, seats = self.journal.plan, await self._roster()
         rank = Rank(find_tier(plan.tier).number)
         wrong = set(self.journal.store.state("wrong", []))
-        peers = {seat.wallet: self._peer(seat) for seat in seats}
+        peers = {wallet: self._peer(seat) for wallet, seat in list_by_wallet(seats).items()}
         told = await asyncio.gather(*(peer.describe() for peer in peers.values()), return_exceptions=True)
         hosts = []
         for (wallet, peer), answer in zip(list(peers.items()), told, strict=True):
@@ -259,7 +262,7 @@ class RenderClient:
                     raise answer
                 self.tell(Event("lost", "a node does not answer", {"node": wallet, "why": answer.sentence}))
                 del peers[wallet]
-            elif plan.tier in answer.get("tiers", ()) and wallet not in wrong:
+            elif plan.tier in answer.get("tiers", ()) and wallet not in wrong and self._is_bonded(peer.seat):
                 peer.seat = replace(peer.seat, milli_ob=_read_speed(answer.get("milli_ob")))
                 trusted = wallet.lower() in self.trusted
                 hosts.append(Host(wallet, SIZE, min(peer.seat.standing, 1_000_000), trusted))
@@ -276,6 +279,10 @@ class RenderClient:
             limit=10.0**9,
         )
         return _Round(Dispatcher(hosts, [job], chance=Random(self.rng.random())), peers)
+
+    def _is_bonded(self, seat: NodeSeat) -> bool:
+        """Whether it has something to lose."""
+        return seat.collateral >= self.least_collateral
 
     def _peer(self, seat: NodeSeat) -> NodePeer:
         return NodePeer(self._http, self.account, self._desk.domain, seat, self.now)
@@ -432,7 +439,8 @@ class RenderClient:
 
     async def approve(self, frames: Iterable[int] | None = None) -> Result:
         """Pays what is in review, of these frames or of all, and fetches it; then as :meth:`run`."""
-        peers = {seat.wallet: self._peer(seat) for seat in await self._roster()}
+        seats = list_by_wallet(await self._roster())
+        peers = {wallet: self._peer(seat) for wallet, seat in seats.items()}
         for bundle in list(self.journal.of("review", "approved", frames=frames)):
             peer = peers.get(bundle.node)
             try:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weftwork.compute.render.compare import TOLERANCE, check_tile, compare_pixels, limit_difference
+from weftwork.compute.render.compare import (
+    TOLERANCE,
+    check_tile,
+    compare_pixels,
+    is_beyond_doubt,
+    limit_difference,
+)
 from weftwork.compute.render.error import TileDiffers
 from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
@@ -71,6 +77,27 @@ def test_a_measured_noise_replaces_the_assumed_one() -> None:
     noise = compare_pixels(TILE, other.pixels, AGAIN.pixels).relative_mse
     assert limit_difference(SPP, noise) == pytest.approx(TOLERANCE * noise)
     assert limit_difference(SPP) == pytest.approx(limit_difference(SPP, noise), rel=0.5)
+
+
+def test_collateral_is_for_what_no_honest_build_makes() -> None:
+    noise = compare_pixels(TILE, result(samples(3).mean(axis=0)).pixels, AGAIN.pixels).relative_mse
+    flipped = HONEST.mean(axis=0).astype(np.float32)
+    flipped[3, 4, 1] = np.nextafter(flipped[3, 4, 1], 1)
+    lazy = {
+        "other seed": samples(4).mean(axis=0),
+        "half the samples": HONEST[: SPP // 2].mean(axis=0),
+        "black": np.zeros((64, 64, 3)),
+    }
+
+    def judge(picture: np.ndarray) -> bool:
+        apart = compare_pixels(TILE, result(picture).pixels, AGAIN.pixels).relative_mse
+        return is_beyond_doubt(apart, SPP, noise)
+
+    assert not judge(flipped), "one build made it, and a bit flipped: wrong, and no cheat"
+    assert all(judge(picture) for picture in lazy.values())
+    assert is_beyond_doubt(float("inf"), SPP, noise)
+    assert not is_beyond_doubt(float("inf"), SPP, float("inf")), "where the checker's own differ as much"
+    assert not is_beyond_doubt(TOLERANCE * 20, SPP, 20.0), "a scene whose own noise is as large"
 
 
 def test_a_tile_without_noise_is_held_to_rounding() -> None:
