@@ -46,12 +46,16 @@ class Store:
         self._pending: dict[Digest, Item] = {}
         self._contents: dict[Digest, tuple[bytes, bytes]] = {}
         self._state: dict[str, State] = {}
-        self._link = open_file(self.path)
+        self._link, self._log = open_file(self.path)
         self._reader = self._link if self.path is None else connect_file(self.path)
         for key, text in self._rows("SELECT key, value FROM state"):
             self._state[key] = text
         self._writer = Writer(
-            self._link, self._lock if self.path is None else nullcontext(), linger, self._forget
+            self._link,
+            self._log,
+            self._lock if self.path is None else nullcontext(),
+            linger,
+            self._forget,
         )
         self._closed = False
         atexit.register(self.close)
@@ -127,6 +131,7 @@ class Store:
         finally:
             with self._lock:
                 self._reader.close()
+                self._log.close()
                 self._link.close()
 
     def __enter__(self) -> Self:

@@ -1,9 +1,11 @@
-"""The store's writer thread: takes what callers queue and commits it in groups.
+"""The store's threads: one commits in groups what callers queue, one moves it into the tables.
 
-A group goes first into the journal, a table that only grows at its end, so a commit touches few pages however
-large the store is. What has gathered there moves into the tables by a few statements: when it is much, when
-nothing comes for a moment, when somebody reads, and when the store is opened or closed. Ids are random, so of
-a large index each row of a small group would touch a page of its own; of a large group many share one.
+A group goes first into a journal of the log, a table that only grows at its end, so a commit touches few
+pages however large the store is. What has gathered there moves into the tables by a few statements: when it
+is much, when nothing comes for a moment, when somebody reads, and when the store is opened or closed. Ids are
+random, so of a large index each row of a small group would touch a page of its own; of a large group many
+share one.
+While one journal moves, groups go to the other: the log is a file of its own, and nothing waits.
 
 What a returned :meth:`Writer.flush` covers survives SIGKILL and loss of power; of what was queued after it,
 whole entries may be missing, the last ones first. If the disk refuses, the queue is kept and tried again.
@@ -16,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -25,16 +27,17 @@ from pydantic_core import to_json
 
 from weftwork.errors import StoreError
 from weftwork.records import Signed
-from weftwork.store.schema import CONTENT, EMPTY, LINK, RECORD, STATE, move_journal
+from weftwork.store.schema import CONTENT, EMPTY, LINK, RECORD, STATE, move_journal, tidy_log
 
 State = str | Callable[[], Any]
 """The JSON text of a state, or what makes its value."""
 
 Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
-``("state", key, state)`` or ``("flush", moved, loop, future)`` and ``("flush", moved, None, tell)``."""
+``("state", key, state)`` or ``("flush", moved, loop, future)`` and ``("flush", moved, None, tell)``; the
+mover's ``("moved", error)``."""
 
-_ADD = "INSERT INTO journal (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
+_ADD = "INSERT INTO journal{} (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
 _MOST = 1024  # rows of one statement
 _EMPTY_ROW = [EMPTY, b"", None, None, None]
 _MANY = 24_576  # rows of the journal that are moved without waiting for a quiet moment
@@ -42,18 +45,21 @@ _QUIET = 0.25  # seconds without an entry after which they are moved
 
 
 class Writer:
-    """Owns the writing connection; entries are committed in the order in which they were put."""
+    """Owns the writing connections; entries are committed in the order in which they were put."""
 
     def __init__(
         self,
         link: sqlite3.Connection,
+        log: sqlite3.Connection,
         guard: AbstractContextManager[Any],
         linger: float,
         moved: Callable[[list[Entry]], None],
     ) -> None:
-        """``guard`` is held while writing, ``linger`` is the seconds for which a group may wait for more;
-        ``moved`` is told of entries that stand in their tables."""
+        """``link`` is to the tables, ``log`` to the log; ``guard`` is held while writing, where both are one.
+        ``linger`` is the seconds for which a group may wait for more; ``moved`` is told of entries that stand
+        in their tables."""
         self._link = link
+        self._log = log
         self._guard = guard
         self._linger = linger
         self._moved = moved
@@ -61,11 +67,18 @@ class Writer:
         self._bell: SimpleQueue[bool] = SimpleQueue()  # True: now; False: something was put
         self._rung = self._hurried = False
         self._failure: StoreError | None = None
-        self._journal: list[Entry] = []
+        self._filling: int = log.execute("SELECT filling FROM turn").fetchone()[0]
+        self._journal: list[Entry] = []  # what stands in the journal that is being filled
         self._rows = 0
-        self._moving: tuple[list[Entry], Iterator[None]] | None = None
+        self._leaving: list[Entry] = []  # what stands in the other one, which moves
+        self._busy = False  # the mover is at it
+        self._early: list[Entry] = []  # readers who wait until what leaves has moved
+        self._late: list[Entry] = []  # and those who wait for what is being filled
+        self._orders: SimpleQueue[int | None] = SimpleQueue()
         self._closed = False
+        self._mover = threading.Thread(target=self._move, name="weft-store-move", daemon=True)
         self._thread = threading.Thread(target=self._run, name="weft-store", daemon=True)
+        self._mover.start()
         self._thread.start()
 
     def put(self, entry: Entry) -> None:
@@ -109,12 +122,12 @@ class Writer:
         if self._queue:
             raise self._failure or StoreError("queued records were not written", value=len(self._queue))
 
-    # The thread
+    # The writing thread
 
     def _run(self) -> None:
         last = False
-        while not last:
-            quiet = self._wait()
+        while not last or self._busy or (self._failure is None and (self._queue or self._journal)):
+            quiet = self._wait(last)
             last = self._closed
             self._rung = self._hurried = False
             queue = self._queue
@@ -123,24 +136,29 @@ class Writer:
             try:
                 self._write(batch)
             except Exception as error:  # the thread must outlive whatever the disk does
-                queue.extendleft(entry for entry in reversed(batch) if entry[0] != "flush")
+                queue.extendleft(entry for entry in reversed(batch) if entry[0] not in ("flush", "moved"))
                 self._failure = StoreError(f"the store cannot be written: {error}")
                 _tell(waiters, self._failure)
-                continue
-            _tell([entry for entry in waiters if not entry[1]], None)
-            readers = [entry for entry in waiters if entry[1]]
-            if readers or last:
-                _tell(readers, self._move_all())
-            elif quiet or self._moving or self._rows >= _MANY:
-                self._move()
+            else:
+                self._failure = None
+                _tell([entry for entry in waiters if not entry[1]], None)
+                self._late += [entry for entry in waiters if entry[1]]
+            for entry in batch:
+                if entry[0] == "moved":
+                    self._take_moved(entry[1])
+            if not self._busy and (self._late or quiet or last or self._rows >= _MANY):
+                self._send()
+        self._orders.put(None)
+        self._mover.join()
 
-    def _wait(self) -> bool:
-        """Returns when a group is to be written; True if nothing came for a while and the journal is not
+    def _wait(self, last: bool) -> bool:
+        """Returns when a group is to be written; True if nothing came for a while and a journal is not
         empty."""
-        if self._moving is not None:
+        if last and not self._busy:
             return False
+        waiting = not self._busy and (self._journal or self._leaving)
         try:
-            hurry = self._bell.get(timeout=_QUIET if self._journal else None)
+            hurry = self._bell.get(timeout=_QUIET if waiting else None)
         except Empty:
             return True
         end = time.monotonic() + self._linger
@@ -150,6 +168,66 @@ class Writer:
             except Empty:
                 break
         return False
+
+    def _send(self) -> None:
+        """Lets the mover begin: with the journal that was being filled, or with one that did not move
+        before. Readers of an empty journal have nothing to wait for."""
+        if not self._leaving and self._journal:
+            try:
+                with self._guard:
+                    self._log.execute("UPDATE turn SET filling = ?", (1 - self._filling,))
+            except sqlite3.Error as error:
+                self._give_up(StoreError(f"the store cannot be written: {error}"))
+                return
+            self._filling = 1 - self._filling
+            self._leaving, self._journal = self._journal, []
+            self._rows = 0
+            self._early, self._late = self._late, []
+        if self._leaving:
+            self._busy = True
+            self._orders.put(1 - self._filling)
+        else:
+            readers, self._late = self._late, []
+            _tell(readers, None)
+
+    def _take_moved(self, error: Exception | None) -> None:
+        """What the mover says: the journal stands in the tables and is emptied, or stays as it is."""
+        self._busy = False
+        if error is None:
+            try:
+                with self._guard:
+                    self._log.execute(f"DELETE FROM journal{1 - self._filling}")  # noqa: S608
+            except sqlite3.Error as refused:
+                error = refused
+        if error is not None:
+            self._give_up(StoreError(f"the store cannot be written: {error}"))
+            return
+        entries, self._leaving = self._leaving, []
+        readers, self._early = self._early, []
+        self._moved(entries)
+        _tell(readers, None)
+
+    def _give_up(self, error: StoreError) -> None:
+        """Tells all readers that nothing moves; what is in the log stays there, and is on disk."""
+        readers = self._early + self._late
+        self._early, self._late = [], []
+        if self._closed:
+            self._failure = error
+        _tell(readers, error)
+
+    # The moving thread
+
+    def _move(self) -> None:
+        while (number := self._orders.get()) is not None:
+            error = None
+            try:
+                with self._guard:
+                    move_journal(self._link, f"log.journal{number}")
+                    tidy_log(self._link)
+            except Exception as found:  # the disk may refuse; the writing thread says so
+                error = found
+            self._queue.append(("moved", error))
+            self._bell.put(True)
 
     def _write(self, batch: list[Entry]) -> None:
         rows: list[Any] = []
@@ -175,35 +253,9 @@ class Writer:
         if not rows:
             return
         with self._guard:
-            _insert(self._link, rows)
+            _insert(self._log, _ADD.format(self._filling), rows)
         self._journal += batch
         self._rows += len(rows)
-
-    def _move(self) -> StoreError | None:
-        """Does one step of moving the journal; if the disk refuses, what is there stays, and is on disk."""
-        if self._moving is None:
-            if not self._journal:
-                return None
-            self._moving = self._journal, move_journal(self._link)
-            self._journal, self._rows = [], 0
-        entries, steps = self._moving
-        try:
-            with self._guard:
-                more = next(steps, self) is None
-        except Exception as error:
-            self._moving = None
-            self._journal = entries + self._journal
-            return StoreError(f"the store cannot be written: {error}")
-        if not more:
-            self._moving = None
-            self._moved(entries)
-        return None
-
-    def _move_all(self) -> StoreError | None:
-        error = None
-        while error is None and (self._moving is not None or self._journal):
-            error = self._move()
-        return error
 
 
 def _tell(waiters: list[Entry], error: StoreError | None) -> None:
@@ -227,17 +279,17 @@ def _resolve(futures: list[asyncio.Future[None]], error: StoreError | None) -> N
             future.set_exception(error) if error else future.set_result(None)
 
 
-def _insert(link: sqlite3.Connection, rows: list[Any]) -> None:
+def _insert(link: sqlite3.Connection, add: str, rows: list[Any]) -> None:
     """Inserts rows of the journal, all or none. A group that fits into one statement is a transaction by
     itself: each call into SQLite gives Python's lock away, and beside a busy event loop getting it back takes
     longer than the row does."""
     if len(rows) <= _MOST:
-        _insert_part(link, rows)
+        _insert_part(link, add, rows)
         return
     link.execute("BEGIN IMMEDIATE")
     try:
         for start in range(0, len(rows), _MOST):
-            _insert_part(link, rows[start : start + _MOST])
+            _insert_part(link, add, rows[start : start + _MOST])
         link.execute("COMMIT")
     except BaseException:
         if link.in_transaction:
@@ -245,7 +297,7 @@ def _insert(link: sqlite3.Connection, rows: list[Any]) -> None:
         raise
 
 
-def _insert_part(link: sqlite3.Connection, rows: list[Any]) -> None:
+def _insert_part(link: sqlite3.Connection, add: str, rows: list[Any]) -> None:
     """One statement. Of up to an eighth more rows than there are, which are empty, so that there are few
     statements and all stay prepared."""
     count = len(rows)
@@ -253,4 +305,4 @@ def _insert_part(link: sqlite3.Connection, rows: list[Any]) -> None:
     empty = -count % step
     values = [value for row in rows for value in row]
     values += _EMPTY_ROW * empty
-    link.execute(_ADD + ", (?, ?, ?, ?, ?)" * (count + empty - 1), values)
+    link.execute(add + ", (?, ?, ?, ?, ?)" * (count + empty - 1), values)
