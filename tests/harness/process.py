@@ -24,6 +24,7 @@ from weftwork.ledger.serve import free_port
 
 ROOT = Path(__file__).parents[2]
 WEFT = [sys.executable, "-c", "import sys; sys.argv[0] = 'weft'; from weftwork.cli.main import run; run()"]
+_OURS = ("WEFT_", "COV_")
 WAIT = 240.0
 
 
@@ -38,7 +39,7 @@ def run_weft(home: Path, *words: str, check: bool = True, **env: str) -> subproc
 
 
 def _env(home: Path, **more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WEFT_", "COV_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS) or k == "WEFT_BLENDER_PYTHON"}
     return {**kept, "WEFT_HOME": str(home), "NO_COLOR": "1", **more}
 
 

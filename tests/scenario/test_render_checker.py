@@ -12,8 +12,9 @@ from harness.studio import Studio
 
 from weftwork.closing.chance import PPM, is_sampled
 from weftwork.compute.panel import Decision
+from weftwork.compute.render import checker
 from weftwork.compute.render.errand import Errand
-from weftwork.errors import Refused
+from weftwork.errors import ExtraMissing, Refused
 from weftwork.network.rogue_node import ThriftyNode
 from weftwork.spec.job import Status
 from weftwork.units import WAD, Digest
@@ -104,6 +105,26 @@ async def test_a_checker_signs_no_refusal_of_right_work_and_nothing_else(tmp_pat
         await artist.approve()
         with pytest.raises(Refused, match="not under review"):
             await ada.checker.agree(decision("disapprove", bundle.job, bytes(receipt)))
+
+
+async def test_a_checker_that_lacks_the_renderer_holds_nothing_against_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lack(kind: str) -> None:
+        raise ExtraMissing(f"what renders {kind} is not installed")
+
+    async with Studio(tmp_path) as studio:
+        await studio.add_node("honest")
+        ada = await studio.add_checker("ada", share=PPM)
+        artist = await studio.open(auto=False)
+        scene, files = studio.scene()
+        await artist.order(scene, files, [1])
+        await artist.run()
+        monkeypatch.setattr(checker, "require_renderer", lack)
+        for _ in range(checker.PATIENCE + 1):
+            assert await ada.checker.look() == []
+        assert artist.escrow.read(artist.journal.bundles[0].job).status == Status.SUBMITTED
+        assert not ada.checker.store.by_kind("score", 1)
 
 
 async def test_a_challenge_measures_a_node_and_a_share_of_receipts_is_drawn(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from weftwork.compute.render.node import RenderNode
 from weftwork.compute.render.peer import NodePeer
 from weftwork.compute.render.requester import RenderClient
 from weftwork.compute.render.worker import RenderWorker, TileResult
-from weftwork.errors import Refused, Reverted
+from weftwork.errors import Refused, Reverted, Unavailable
 from weftwork.network.render import NodeRole
 from weftwork.network.rogue_node import ThriftyNode
 from weftwork.spec.standing import Outcome
@@ -262,6 +262,27 @@ async def test_a_silent_creators_bundle_is_paid_after_72_hours_and_not_before(tm
         late = await artist.approve()
         assert late.state == "done"
         assert studio.coins("ada") == before + budget
+
+
+async def test_a_node_gets_no_scene_that_it_does_not_render_and_no_blame_for_it(tmp_path: Path) -> None:
+    async with Studio(tmp_path) as studio:
+        other = await studio.add_node("other", kinds=["blend"])
+        artist = await studio.open()
+        scene, files = studio.scene()
+        await artist.order(scene, files, [1])
+        with pytest.raises(Unavailable, match="1 nodes here render no mitsuba-xml scenes"):
+            await artist.run()
+        assert artist.journal.spent == 0
+        bundle = artist.journal.bundles[0]
+        seat = next(iter(await artist._roster()))
+        job = artist.escrow.open(seat.wallet, bundle.budget, artist.journal.manifest(bundle).words)
+        with pytest.raises(Refused, match="this node renders blend"):
+            await artist._peer(seat).offer(job, artist.journal.manifest(bundle), artist.workshop.assets.get)
+
+        await studio.add_node("able")
+        assert (await artist.run()).state == "done"
+        assert artist.journal.bundles[0].node == studio.wallet("able")
+        assert artist.repute.outcomes(other.place.agent) == []
 
 
 async def test_work_that_is_not_funded_for_a_node_is_refused(tmp_path: Path) -> None:

@@ -55,14 +55,13 @@ def render(
     The same command goes on with a render that was stopped; nothing is paid twice.
     """
     with reporting(as_json):
+        from weftwork.compute.render.local import require_renderer
         from weftwork.compute.render.scene import read_scene
-        from weftwork.compute.render.worker import find_mitsuba
 
         width, height = _read_size(size)
         found, files = read_scene(scene, width=width, height=height, spp=spp, frames=length)
         numbers = read_frames(frames, found.frames)
-        if found.kind != "blend":
-            find_mitsuba()
+        require_renderer(found.kind)
         if local:
             _render_here(found, files, numbers, Path(out), tile, exr, threads, as_json)
             return

@@ -376,7 +376,10 @@ class LocalNetwork:
         self.roles.append(role)
         place = await role.start()
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB")
+        kinds = " ".join(role.node.kinds)
+        self._up(
+            name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB, {kinds}"
+        )
         await self._stand_ready(name, role.site, role.node.app, lambda: role.node.is_busy)
 
     async def _add_checker(self, name: str) -> None:

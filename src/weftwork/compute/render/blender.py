@@ -1,14 +1,16 @@
 """Blender's scenes: the same tiles through ``bpy``, Blender as a Python module, in a process of its own.
 
 ``bpy`` is under the GPL and is never imported into ours: the process that imports it is a program of its own
-(:mod:`.blender_guest`), spoken to through pipes, inside the sandbox. It needs numpy below 2, and this package
-one above, so it stands in another environment, whose Python ``WEFT_BLENDER_PYTHON`` names. Cycles renders on
-the CPU with a fixed seed, without denoising and adaptive sampling, a tile as the border of its frame.
+(:mod:`.blender_guest`), spoken to through pipes, inside the sandbox. The extra ``blender`` brings it for
+Python 3.11 and 3.13; ``WEFT_BLENDER_PYTHON`` names another environment's Python that has it. Cycles renders
+on the CPU with a fixed seed, without denoising and adaptive sampling, a tile as the border of its frame.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,11 +21,19 @@ from weftwork.compute.render.worker import GuestWorker
 from weftwork.errors import ExtraMissing
 from weftwork.sandbox import Quota
 
+NAMED = "WEFT_BLENDER_PYTHON"
+"""The variable that names a Python with ``bpy``; it goes before the extra."""
+HINT = (
+    "pip install 'weftwork[blender]' on Python 3.11 or 3.13; or name a Python that has bpy in "
+    f"{NAMED}: docs/render.md"
+)
+
 
 class BlenderWorker(GuestWorker):
     """Renders tiles of one ``.blend`` file, one at a time; never without the sandbox."""
 
     guest: ClassVar[str] = "blender_guest.py"
+    hint: ClassVar[str] = HINT
 
     def __init__(
         self, scene: Scene, store: AssetStore, *, threads: int = 1, quota: Quota | None = None
@@ -38,14 +48,20 @@ class BlenderWorker(GuestWorker):
 
 
 def find_blender() -> tuple[str, list[Path]]:
-    """The Python that has ``bpy``, and the folders that it needs; :class:`ExtraMissing` without one."""
-    named = os.environ.get("WEFT_BLENDER_PYTHON", "")
-    python = Path(named).absolute()
-    if not named or not python.is_file():
+    """The Python that has ``bpy``, and the folders that it needs; :class:`ExtraMissing` without one.
+
+    It looks for the package and imports nothing of it.
+    """
+    if named := os.environ.get(NAMED, ""):
+        python = Path(named).absolute()
+        if not python.is_file():
+            raise ExtraMissing(f"{NAMED} names no Python that could render", value=named[:200], hint=HINT)
+        return str(python), [python.parent.parent, python.resolve().parent.parent]
+    found = importlib.util.find_spec("bpy")
+    if found is None or not found.origin:
         raise ExtraMissing(
-            "no Python with Blender's module bpy is named, and without it no .blend file is rendered",
-            value=named,
-            hint="python3.11 -m venv blender && blender/bin/pip install bpy==5.0.1, "
-            "then set WEFT_BLENDER_PYTHON=blender/bin/python",
+            "Blender's module bpy is not installed, and without it no .blend file is rendered",
+            value="bpy",
+            hint=HINT,
         )
-    return str(python), [python.parent.parent, python.resolve().parent.parent]
+    return sys.executable, [Path(found.origin).parent.parent]

@@ -14,13 +14,20 @@ import sys
 import time
 from typing import Any, BinaryIO
 
+MAJOR = 5
+"""Blender's version: 4.5 draws a shiny monkey so unlike 5.0 that its tiles would be taken for wrong ones."""
+
 
 def main() -> None:
     """Answers ``load`` and ``render`` until standard input ends."""
     source, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     config = json.loads(sys.argv[1])
-    import bpy
+    try:
+        bpy = import_blender()
+    except ImportError as error:
+        answer(out, {"error": "extra", "sentence": f"Blender cannot be used here: {error}"[:500]})
+        return
 
     stage = Stage(bpy, config)
     answer(out, {"ready": True, "build": describe_build(bpy)})
@@ -38,6 +45,17 @@ def main() -> None:
             text = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
             full = isinstance(error, OSError) and error.errno in (27, 28)
             answer(out, {"error": "disk" if full else "scene", "sentence": text})
+
+
+def import_blender() -> Any:
+    """Blender; ImportError where it, or a library of the system's, is missing, or where it is another."""
+    import bpy
+
+    if bpy.app.version[0] != MAJOR:
+        raise ImportError(
+            f"it is {bpy.app.version_string}, and its pictures are not those of Blender {MAJOR}"
+        )
+    return bpy
 
 
 def answer(out: BinaryIO, header: dict[str, Any], pixels: bytes = b"") -> None:
@@ -109,9 +127,9 @@ class Stage:
         full_width, full_height = self.config["width"], self.config["height"]
         scene.frame_set(request["frame"])
         render = scene.render
-        render.border_min_x, render.border_max_x = x / full_width, (x + width) / full_width
-        render.border_min_y = (full_height - y - height) / full_height
-        render.border_max_y = (full_height - y) / full_height
+        render.border_min_x, render.border_max_x = border(x, full_width), border(x + width, full_width)
+        render.border_min_y = border(full_height - y - height, full_height)
+        render.border_max_y = border(full_height - y, full_height)
         scene.cycles.samples, scene.cycles.seed = request["spp"], request["seed"] & 0x7FFFFFFF
         render.filepath = "/tmp/tile.exr"  # noqa: S108  (the sandbox's own)
         self.bpy.ops.render.render(write_still=True)
@@ -128,6 +146,11 @@ class Stage:
             os.unlink(render.filepath)
         picture = flat.reshape(height, width, -1)[::-1, :, :3]
         return bytes(numpy.ascontiguousarray(picture).astype("<f4").tobytes())
+
+
+def border(pixels: int, side: int) -> float:
+    """Where a border lies, as a share of the side: Blender counts whole pixels, and rounds down."""
+    return min(1.0, (pixels + 0.25) / side)
 
 
 if __name__ == "__main__":

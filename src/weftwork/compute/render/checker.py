@@ -38,8 +38,9 @@ from weftwork.compute.render.compare import compare_pixels, find_fault, is_beyon
 from weftwork.compute.render.docket import Docket
 from weftwork.compute.render.error import TileDiffers
 from weftwork.compute.render.evidence import RULE, keep_bundle
+from weftwork.compute.render.local import require_renderer
 from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, list_by_wallet
-from weftwork.errors import BadAnswer, BadInput, LedgerError, Refused, Unavailable, WeftError
+from weftwork.errors import BadAnswer, BadInput, ExtraMissing, LedgerError, Refused, Unavailable, WeftError
 from weftwork.records import Receipt, Signed
 from weftwork.spec.job import Status
 from weftwork.spec.panel import Fault
@@ -198,6 +199,10 @@ class RenderChecker(Judge):
             return []
         try:
             findings = await self._examine(found, seat)
+        except ExtraMissing as error:  # the lack is this checker's, and nothing against the node
+            self._missed.pop(job, None)
+            self.app.log.warning("a bundle cannot be judged here", job=job, error=error.sentence)
+            return []
         except (Unavailable, Refused, BadInput, BadAnswer, TileDiffers) as error:
             proven = isinstance(error, (BadAnswer, TileDiffers))
             self._missed[job] = self._missed.get(job, 0) + 1
@@ -285,6 +290,7 @@ class RenderChecker(Judge):
         key = self.ballot.sampling_key(epoch)
         drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
         if drawn:
+            require_renderer(manifest.scene.kind)
             await self._fetch_scene(peer, manifest)
             keep_bundle(self.store, manifest, [receipt.id for _, receipt, _ in rows])
         findings = []

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from weftwork.compute.render.asset import AssetStore
 from weftwork.compute.render.error import RenderWorkerLost
 from weftwork.compute.render.frame import Frame
 from weftwork.compute.render.picture import Format, write_frame
-from weftwork.compute.render.scene import Scene
+from weftwork.compute.render.scene import Scene, SceneKind
 from weftwork.compute.render.tile import TILE_SIZE, Tile, split_frames, tile_seed
-from weftwork.compute.render.worker import Renderer, RenderWorker, TileResult
-from weftwork.errors import BadInput
+from weftwork.compute.render.worker import Renderer, RenderWorker, TileResult, find_mitsuba
+from weftwork.errors import BadInput, ExtraMissing
 from weftwork.sandbox import Quota
 
 TRIES = 3
@@ -29,6 +31,26 @@ def open_renderer(
 
         return BlenderWorker(scene, store, threads=threads, quota=quota)
     return RenderWorker(scene, store, threads=threads, quota=quota, plain=plain)
+
+
+def require_renderer(kind: SceneKind) -> None:
+    """Nothing where what renders scenes of that kind is installed; else :class:`ExtraMissing`."""
+    if kind == "blend":
+        from weftwork.compute.render.blender import find_blender
+
+        find_blender()
+    else:
+        find_mitsuba()
+
+
+def list_kinds() -> tuple[SceneKind, ...]:
+    """The kinds of scene that what is installed here renders."""
+    out = []
+    for kind in get_args(SceneKind):
+        with suppress(ExtraMissing):
+            require_renderer(kind)
+            out.append(kind)
+    return tuple(out)
 
 
 async def render_local(

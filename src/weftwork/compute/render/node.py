@@ -26,6 +26,7 @@ from weftwork.compute.render.challenge import Challenge
 from weftwork.compute.render.delivery import Delivery
 from weftwork.compute.render.entrance import NodeApp
 from weftwork.compute.render.holding import Held, Holding
+from weftwork.compute.render.local import list_kinds
 from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
 from weftwork.errors import BadInput, Busy, DeadlinePassed, NotFound, Refused, Replayed
@@ -39,6 +40,7 @@ from weftwork.wire.server import HttpRequest, HttpResponse, Running, serve
 if TYPE_CHECKING:
     from weftwork.compute.render.escrow import Escrow
     from weftwork.compute.render.repute import Repute
+    from weftwork.compute.render.scene import SceneKind
     from weftwork.compute.render.shelf import Shelf
     from weftwork.compute.render.workshop import Workshop
     from weftwork.store import Store
@@ -73,6 +75,7 @@ class RenderNode:
         checkers: Wallets,
         watchers: Wallets | None = None,
         tiers: Iterable[str] = tuple(PRESETS["render"]),
+        kinds: Iterable[SceneKind] | None = None,
         milli_ob: int = 0,
         shown_bps: int = SHOWN_BPS,
         floor: int = FLOOR,
@@ -83,10 +86,12 @@ class RenderNode:
         name: str = "node",
     ) -> None:
         """``checkers`` gives the wallets of the subnet's validators, who see what is handed in; ``watchers``
-        those that may set challenges and see nothing else; ``milli_ob`` is this machine's measured speed."""
+        those that may set challenges and see nothing else; ``kinds`` of scene are taken (None: all that what
+        is installed here renders); ``milli_ob`` is this machine's measured speed."""
         self.account, self.escrow, self.repute = account, escrow, repute
         self.workshop, self.shelf, self.subnet = workshop, shelf, subnet
         self.tiers, self.milli_ob, self.shown_bps, self.floor = tuple(tiers), milli_ob, shown_bps, floor
+        self.kinds = list_kinds() if kinds is None else tuple(kinds)
         self.store = store
         self.holding = Holding(store)
         self.running: Running | None = None
@@ -157,6 +162,8 @@ class RenderNode:
     async def _admit(self, job: int, manifest: Manifest, client: str) -> Held:
         if manifest.tier not in self.tiers:
             raise Refused(f"this node takes {', '.join(self.tiers)}", value=manifest.tier)
+        if manifest.scene.kind not in self.kinds:
+            raise Refused(f"this node renders {', '.join(self.kinds)}", value=manifest.scene.kind)
         found = await asyncio.to_thread(self.escrow.check, job, manifest.words)
         if found.client.lower() != client.lower():
             raise Refused("the job was funded by another", value=client)
@@ -364,6 +371,7 @@ class RenderNode:
             "wallet": self.account.address,
             "subnet": self.subnet,
             "tiers": list(self.tiers),
+            "kinds": list(self.kinds),
             "milli_ob": self.milli_ob,
             "shown_bps": self.shown_bps,
             "max_upload": MAX_UPLOAD,

@@ -80,6 +80,8 @@ class _Round:
 
     farm: Dispatcher
     peers: dict[str, NodePeer]
+    unable: int
+    """How many of them render no scenes of this kind."""
     tasks: dict[asyncio.Task[None], tuple[Bundle, Booking | None]] = field(default_factory=dict)
     paused: bool = False
 
@@ -241,8 +243,10 @@ class RenderClient:
             await journal.store.flushed()
         waiting = len(list(journal.of("waiting")))
         if waiting and not round_.paused:
+            unable = f"; {round_.unable} nodes here render no {journal.plan.scene.kind} scenes"
             raise Unavailable(
-                f"no node is left that may render the {waiting} bundles that wait",
+                f"no node is left that may render the {waiting} bundles that wait"
+                + unable * bool(round_.unable),
                 value=waiting,
                 hint="the same command goes on when there are others; weft status shows who is there",
             )
@@ -255,14 +259,20 @@ class RenderClient:
         wrong = set(self.journal.store.state("wrong", []))
         peers = {wallet: self._peer(seat) for wallet, seat in list_by_wallet(seats).items()}
         told = await asyncio.gather(*(peer.describe() for peer in peers.values()), return_exceptions=True)
-        hosts = []
+        hosts, unable = [], 0
         for (wallet, peer), answer in zip(list(peers.items()), told, strict=True):
             if isinstance(answer, BaseException):
                 if not isinstance(answer, WeftError):
                     raise answer
                 self.tell(Event("lost", "a node does not answer", {"node": wallet, "why": answer.sentence}))
                 del peers[wallet]
-            elif plan.tier in answer.get("tiers", ()) and wallet not in wrong and self._is_bonded(peer.seat):
+            elif plan.scene.kind not in _read_list(answer.get("kinds", [plan.scene.kind])):
+                unable += 1
+            elif (
+                plan.tier in _read_list(answer.get("tiers"))
+                and wallet not in wrong
+                and self._is_bonded(peer.seat)
+            ):
                 peer.seat = replace(peer.seat, milli_ob=_read_speed(answer.get("milli_ob")))
                 trusted = wallet.lower() in self.trusted
                 hosts.append(Host(wallet, SIZE, min(peer.seat.standing, 1_000_000), trusted))
@@ -278,7 +288,7 @@ class RenderClient:
             cap=most_nodes(own, self.nodes),
             limit=10.0**9,
         )
-        return _Round(Dispatcher(hosts, [job], chance=Random(self.rng.random())), peers)
+        return _Round(Dispatcher(hosts, [job], chance=Random(self.rng.random())), peers, unable)
 
     def _is_bonded(self, seat: NodeSeat) -> bool:
         """Whether it has something to lose."""
@@ -462,6 +472,10 @@ class RenderClient:
         for bundle in list(self.journal.of("review", frames=frames)):
             await self.give_up(bundle, Outcome.LATE, why)
         return await self._finish(len(list(self.journal.of("waiting"))))
+
+
+def _read_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _read_speed(value: Any) -> int:

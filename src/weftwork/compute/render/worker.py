@@ -79,7 +79,7 @@ def find_mitsuba() -> Path:
         raise ExtraMissing(
             "Mitsuba is not installed, and without it no scene is rendered",
             value="mitsuba",
-            hint="pip install 'weftwork[render]'",
+            hint=GuestWorker.hint,
         )
     return Path(found.origin).parent
 
@@ -89,6 +89,8 @@ class GuestWorker:
 
     guest: ClassVar[str]
     """The program's file, beside this one."""
+    hint: ClassVar[str] = "pip install 'weftwork[render]'"
+    """What helps where its renderer cannot be had."""
 
     def __init__(
         self,
@@ -276,6 +278,8 @@ class GuestWorker:
             with suppress(Exception):
                 await self._stop()
             raise
+        if "error" in found and request is None:  # before it has seen anything of a scene
+            raise ExtraMissing(str(found.get("sentence", ""))[:500], value=self.guest, hint=self.hint)
         if "error" in found:
             raise self._refusal(str(found["error"]), str(found.get("sentence", ""))[:500])
         return found, pixels

@@ -41,7 +41,7 @@ def test_an_equal_tile_passes_whatever_the_build() -> None:
 
 def test_one_build_must_agree_to_the_bit() -> None:
     picture = HONEST.mean(axis=0).astype(np.float32)
-    picture[3, 4, 1] = np.nextafter(picture[3, 4, 1], 1)
+    picture[3, 4, 1] = np.nextafter(picture[3, 4, 1], np.float32(1))
     with pytest.raises(TileDiffers, match="one build"):
         check_tile(result(picture, "build b"), AGAIN, SPP)
     assert not check_tile(result(picture, "build a"), AGAIN, SPP).equal
