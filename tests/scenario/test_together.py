@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from harness.desk import DOMAINS, PaperLedger, Requester, chat
 
+from weftwork.errors import BadSignature, Unavailable
 from weftwork.ledger.key import Account
 from weftwork.models.channel import ChannelBook, ChannelPurse
 from weftwork.models.engine.echo import EchoEngine
@@ -26,7 +27,7 @@ from weftwork.records import Signed
 from weftwork.store import Store
 from weftwork.units import WAD
 from weftwork.wire.client import Client
-from weftwork.wire.server import App, EventStream, serve
+from weftwork.wire.server import App, EventStream, HttpResponse, serve
 
 GATEWAY, PAYER = Account.create("gateway"), Account.create("payer")
 Change = Any
@@ -140,6 +141,71 @@ async def test_a_miner_that_takes_one_order_at_a_time_is_asked_so() -> None:
         assert [words(reply) for reply in await street.ask_all(texts)] == texts
 
 
+async def test_a_miner_that_knows_neither_messages_nor_batches_is_served_one_signature_each() -> None:
+    def grow_old(miner: Miner) -> None:
+        answer = miner.work
+
+        async def work(request: Any) -> Any:
+            if len(request.object()["request"]["signature"]) != 132:
+                raise BadSignature("a signature is 130 hexadecimal digits")
+            return await answer(request)
+
+        async def page(request: Any) -> Any:
+            return HttpResponse(b"<html>not here</html>", 404, content_type="text/html")
+
+        miner.app.post("/v1/work")(work)
+        miner.app.post("/v1/works")(page)
+
+    async with open_street("miner", change=grow_old) as street:
+        texts = [f"question {i}" for i in range(8)]
+        assert [words(reply) for reply in await street.ask_all(texts)] == texts
+        assert not street.gateway.directory.seats()[0].together
+
+
+async def test_one_broken_message_is_held_against_a_miner_once() -> None:
+    def fail(miner: Miner) -> None:
+        async def refuse(request: Any) -> Any:
+            raise Unavailable("the miner is out of sorts")
+
+        if miner.account.address == Account.create("liar").address:
+            miner.app.post("/v1/works")(refuse)
+
+    async with open_street("liar", "honest", change=fail) as street:
+        texts = [f"question {i}" for i in range(24)]
+        assert [words(reply) for reply in await street.ask_all(texts)] == texts
+        liar = next(s for s in street.gateway.directory.seats() if s.wallet == Account.create("liar").address)
+        assert liar.standing.failures <= 2
+
+
+async def test_callers_who_go_away_together_stop_their_message() -> None:
+    async with open_street("miner") as street:
+        gate = asyncio.Event()
+        miner = street.miners[0]
+        miner.engine._pace = gate.wait  # type: ignore[attr-defined]
+        task = asyncio.gather(*(street.ask(f"question {i}") for i in range(6)))
+        while len(miner._jobs) < 6:  # noqa: ASYNC110 - the miner tells nobody
+            await asyncio.sleep(0.01)
+        task.cancel()
+        while miner._jobs:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert miner.book.totals()["due"] == 0
+        assert street.gateway.directory.seats()[0].held == 0
+
+
+async def test_a_gateway_that_stops_waits_for_no_miner() -> None:
+    async with open_street("miner") as street:
+        miner = street.miners[0]
+        miner.engine._pace = asyncio.Event().wait  # type: ignore[attr-defined]
+        tasks = [asyncio.ensure_future(street.ask(f"question {i}")) for i in range(6)]
+        while len(miner._jobs) < 6:  # noqa: ASYNC110 - the miner tells nobody
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await street.gateway.broker.close(street.gateway.directory.seats())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_company_that_owes_more_than_its_credit_is_asked_again_with_a_voucher() -> None:
     async with open_street("miner", credit=16 * 10**14, patience=Patience(idle=1e6, voucher=1e6)) as street:
         for turn in range(10):
@@ -174,6 +240,14 @@ def name_strangers(events: list[bytes]) -> list[bytes]:
     return [b"data: " + json.dumps(stranger).encode() + b"\n\n", *events]
 
 
+def name_no_text(events: list[bytes]) -> list[bytes]:
+    return [b'data: {"request": [], "status": 200, "body": {}}\n\n', *events]
+
+
+def say_endless_status(events: list[bytes]) -> list[bytes]:
+    return [events[0].replace(b'"status":200', b'"status":1e999'), *events[1:]]
+
+
 def say_twice(events: list[bytes]) -> list[bytes]:
     return [*events, *events]
 
@@ -202,7 +276,10 @@ def twisted(twist: Twist) -> Change:
     return change
 
 
-@pytest.mark.parametrize("twist", [cut_off, swap_bodies, speak_nonsense, name_strangers, say_twice])
+@pytest.mark.parametrize(
+    "twist",
+    [cut_off, swap_bodies, speak_nonsense, name_strangers, say_twice, name_no_text, say_endless_status],
+)
 async def test_whatever_a_miner_does_to_a_message_each_call_is_answered_rightly_and_paid_once(
     twist: Twist,
 ) -> None:
@@ -292,6 +369,49 @@ async def test_a_message_that_is_none_is_refused_whole(body: Any) -> None:
         reply = await payer.post("/v1/works", body)
         assert reply.status == 400
         assert reply.body["error"]["code"].startswith("input")
+
+
+async def test_an_order_that_is_cancelled_twice_does_not_hold_up_its_message() -> None:
+    async with open_miner() as (miner, payer):
+        gate = asyncio.Event()
+        miner.engine._pace = gate.wait  # type: ignore[attr-defined]
+        orders = [payer.order(chat(f"q{i}")) for i in range(3)]
+        task = asyncio.ensure_future(post_all(payer, orders))
+        while len(miner._jobs) < 3:  # noqa: ASYNC110 - the miner tells nobody
+            await asyncio.sleep(0.01)
+        first = next(iter(miner._jobs.values()))
+        first.cancel()
+        first.cancel()
+        miner.engine._pace = None  # type: ignore[attr-defined]
+        gate.set()
+        async with asyncio.timeout(10):
+            told = await task
+        assert sum(one["status"] == 200 for one in told) == 2
+        assert miner.book.totals()["held"] == 0
+
+
+async def test_an_order_that_is_cancelled_before_it_is_signed_is_not_owed() -> None:
+    async with open_miner() as (miner, payer):
+        seal = miner._sealer.seal
+
+        async def cancel_first(record: Any) -> Any:
+            signed = await seal(record)
+            miner._jobs[record.request].cancel()
+            return signed
+
+        miner._sealer.seal = cancel_first  # type: ignore[method-assign]
+        reply = await payer.post("/v1/work", payer.order(chat("never mind")))
+        assert reply.status == 403
+        assert miner.book.totals()["due"] == miner.book.totals()["held"] == 0
+
+
+async def test_a_pen_that_fails_leaves_nobody_waiting() -> None:
+    async with open_miner() as (miner, payer):
+        miner._sealer._account = None
+        async with asyncio.timeout(10):
+            told = await post_all(payer, [payer.order(chat(f"q{i}")) for i in range(3)])
+        assert {one["status"] for one in told} == {500}
+        assert miner.book.totals()["held"] == 0
 
 
 async def test_whoever_hangs_up_on_a_message_stops_its_work() -> None:

@@ -10,6 +10,8 @@ class WeftError(Exception):
 
     code: ClassVar[str] = "weft"
     hint: str = ""
+    counted: bool = False
+    """Whether it was counted against who caused it, as the same failure of another call."""
     status: ClassVar[int] = 500
     """The HTTP status that a server answers with when this error reaches a client."""
 

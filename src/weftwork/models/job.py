@@ -134,6 +134,11 @@ class Job:
         if self._task is not None:
             self._task.cancel()
 
+    def _heed(self) -> None:
+        """Raises Refused for what was cancelled while no engine was at it."""
+        if self.cancelled:
+            raise Refused("the request was cancelled", value=str(self.order.id))
+
     def _expire(self) -> None:
         self._late = True
         if self._task is not None:
@@ -197,12 +202,14 @@ class Job:
 
     async def run(self) -> Answer:
         """The whole answer and its receipt; raises what kept it from being made."""
+        self._heed()
         if self.order.kind == "embedding":
             return await self._embed()
         with self._within(self._terms.seconds):
             found: Completion = await self._wait(self._engine.complete(self.body))
         self.text = found.text
         receipt = await self._seal(self.write(found.input_tokens, found.output_tokens, True))
+        self._heed()
         made = shape_answer(self.order, self._info.model, receipt.record, found.text, found.finish_reason)
         choice = made["choices"][0]
         if found.detail is not None:
@@ -224,6 +231,7 @@ class Job:
         self.text = to_json(data).decode()
         tokens = sum(1 + len(text) // 4 for text in texts)
         receipt = await self._seal(self.write(tokens, 0, True))
+        self._heed()
         answer = {
             "object": "list",
             "data": data,
@@ -246,8 +254,7 @@ class Job:
             with self._within(self._terms.seconds):
                 while last is None:
                     piece = await self._wait(_next(pieces))
-                    if self.cancelled:
-                        raise Refused("the request was cancelled", value=str(self.order.id))
+                    self._heed()
                     if self._late:
                         raise TimedOut("the engine took too long", value=self._info.name)
                     asked = piece.input_tokens or asked

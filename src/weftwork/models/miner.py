@@ -200,12 +200,12 @@ class Miner:
         self._jobs[order.id] = job
         try:
             await self.book.admit(order.requester, order.id, record.max_price, order.vouchers)
+            self.store.add(order.request)
+            content = order.text.encode(errors="surrogatepass")
+            self.store.put_content(record.content, order.salt, content, hashed=True)
         except BaseException:
             self._end(order)
             raise
-        self.store.add(order.request)
-        content = order.text.encode(errors="surrogatepass")
-        self.store.put_content(record.content, order.salt, content, hashed=True)
         return job
 
     async def _answer(self, order: Order) -> bytes:
@@ -235,7 +235,9 @@ class Miner:
         left = len(orders)
 
         def take(task: asyncio.Task[bytes]) -> None:
-            if not task.cancelled():
+            nonlocal left
+            left -= 1
+            if not task.cancelled() and task.exception() is None:
                 ready.append(task.result())
             if not rung.done():
                 rung.set_result(None)
@@ -244,10 +246,10 @@ class Miner:
         for task in tasks:
             task.add_done_callback(take)
         try:
-            while left:
-                await rung
+            while left or ready:
+                if not ready:
+                    await rung
                 rung = loop.create_future()
-                left -= len(ready)
                 events = b"".join(ready)
                 ready.clear()
                 yield events

@@ -33,8 +33,14 @@ class Sealer:
         rows, self._rows = self._rows, []
         for start in range(0, len(rows), 64):
             part = rows[start : start + 64]
-            names = [record.id for record, _ in part]
-            signatures = sign_batch(self._account.sign_hash, self._domain.separator, names)
+            try:
+                names = [record.id for record, _ in part]
+                signatures = sign_batch(self._account.sign_hash, self._domain.separator, names)
+            except Exception as error:  # a pen that fails must not leave anybody waiting
+                for _, future in part:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
             for (record, future), signature in zip(part, signatures, strict=True):
                 if not future.done():
                     future.set_result(Signed(record, signature))

@@ -214,13 +214,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return link
 
 
-def move_journal(link: sqlite3.Connection, journal: str) -> None:
-    """Moves what a journal holds into the tables, in one transaction. It may be done twice: what stops after
-    it and before the journal is emptied is done again."""
+def move_journal(link: sqlite3.Connection, journal: str) -> int:
+    """Moves what a journal holds into the tables, in one transaction; the last row that was there. It may be
+    done twice: what stops after it and before the journal is emptied is done again."""
     link.execute("BEGIN")  # not IMMEDIATE, which would lock the log too
     try:
         _move(link, journal)
+        end: int = link.execute(f"SELECT coalesce(max(seq), 0) FROM {journal}").fetchone()[0]  # noqa: S608
         link.execute("COMMIT")
+        return end
     except BaseException:
         if link.in_transaction:
             link.execute("ROLLBACK")

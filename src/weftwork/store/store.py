@@ -1,4 +1,4 @@
-"""Append-only store of the thread: records, private contents and a role's small state, in one SQLite file.
+"""Append-only store of the thread: records, private contents and a role's small state, in SQLite.
 
 Callers only queue; one writer thread commits in groups, so that adding a record costs its caller one hash.
 Records are never replaced: an id is the hash of its record, and every record that is read is hashed again.
@@ -174,7 +174,7 @@ class Store:
         return digest in self._pending or bool(self._rows("SELECT 1 FROM record WHERE id = ?", digest))
 
     def signatures(self, digest: Digest | str) -> list[bytes]:
-        """All signatures (65 bytes each) of one record, in the order in which they came."""
+        """All signatures of one record, in the order in which they came."""
         self._writer.flush(moved=True)
         digest = Digest(digest)
         first = self._rows("SELECT signature FROM record WHERE id = ? AND signature IS NOT NULL", digest)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -35,7 +35,7 @@ State = str | Callable[[], Any]
 Entry = tuple[Any, ...]
 """``("record", id, item)``, ``("link", parent, child)``, ``("content", digest, salt, body)``,
 ``("state", key, state)`` or ``("flush", moved, loop, future)`` and ``("flush", moved, None, tell)``; the
-mover's ``("moved", error)``."""
+mover's ``("moved", end)``, an error or the last row that it moved."""
 
 _ADD = "INSERT INTO journal{} (kind, a, b, c, d) VALUES (?, ?, ?, ?, ?)"
 _MOST = 1024  # rows of one statement
@@ -72,6 +72,7 @@ class Writer:
         self._rows = 0
         self._leaving: list[Entry] = []  # what stands in the other one, which moves
         self._busy = False  # the mover is at it
+        self._stuck = False  # its last move failed
         self._early: list[Entry] = []  # readers who wait until what leaves has moved
         self._late: list[Entry] = []  # and those who wait for what is being filled
         self._orders: SimpleQueue[int | None] = SimpleQueue()
@@ -126,9 +127,10 @@ class Writer:
 
     def _run(self) -> None:
         last = False
-        while not last or self._busy or (self._failure is None and (self._queue or self._journal)):
+        while not self._is_done(last):
             quiet = self._wait(last)
-            last = self._closed
+            if self._closed and not last:
+                last, self._stuck = True, False  # one more try
             self._rung = self._hurried = False
             queue = self._queue
             batch = [queue.popleft() for _ in range(len(queue))]
@@ -146,10 +148,17 @@ class Writer:
             for entry in batch:
                 if entry[0] == "moved":
                     self._take_moved(entry[1])
-            if not self._busy and (self._late or quiet or last or self._rows >= _MANY):
+            due = not self._stuck and (last or self._rows >= _MANY)
+            if not self._busy and (self._late or quiet or due):
                 self._send()
         self._orders.put(None)
         self._mover.join()
+
+    def _is_done(self, last: bool) -> bool:
+        """Whether the thread ends: closed, and all is in the tables, or the disk refuses."""
+        if not last or self._busy:
+            return False
+        return self._stuck or self._failure is not None or not (self._queue or self._journal or self._leaving)
 
     def _wait(self, last: bool) -> bool:
         """Returns when a group is to be written; True if nothing came for a while and a journal is not
@@ -177,6 +186,7 @@ class Writer:
                 with self._guard:
                     self._log.execute("UPDATE turn SET filling = ?", (1 - self._filling,))
             except sqlite3.Error as error:
+                self._stuck = True
                 self._give_up(StoreError(f"the store cannot be written: {error}"))
                 return
             self._filling = 1 - self._filling
@@ -190,18 +200,19 @@ class Writer:
             readers, self._late = self._late, []
             _tell(readers, None)
 
-    def _take_moved(self, error: Exception | None) -> None:
-        """What the mover says: the journal stands in the tables and is emptied, or stays as it is."""
+    def _take_moved(self, end: int | Exception) -> None:
+        """What the mover says: the journal stands in the tables up to ``end`` and is emptied, or an error."""
         self._busy = False
-        if error is None:
-            try:
-                with self._guard:
-                    self._log.execute(f"DELETE FROM journal{1 - self._filling}")  # noqa: S608
-            except sqlite3.Error as refused:
-                error = refused
-        if error is not None:
+        try:
+            if isinstance(end, Exception):
+                raise end
+            with self._guard:
+                self._log.execute(f"DELETE FROM journal{1 - self._filling} WHERE seq <= ?", (end,))  # noqa: S608
+        except Exception as error:
+            self._stuck = True
             self._give_up(StoreError(f"the store cannot be written: {error}"))
             return
+        self._stuck = False
         entries, self._leaving = self._leaving, []
         readers, self._early = self._early, []
         self._moved(entries)
@@ -211,23 +222,22 @@ class Writer:
         """Tells all readers that nothing moves; what is in the log stays there, and is on disk."""
         readers = self._early + self._late
         self._early, self._late = [], []
-        if self._closed:
-            self._failure = error
         _tell(readers, error)
 
     # The moving thread
 
     def _move(self) -> None:
         while (number := self._orders.get()) is not None:
-            error = None
+            end: int | Exception
             try:
                 with self._guard:
-                    move_journal(self._link, f"log.journal{number}")
-                    tidy_log(self._link)
-            except Exception as found:  # the disk may refuse; the writing thread says so
-                error = found
-            self._queue.append(("moved", error))
+                    end = move_journal(self._link, f"log.journal{number}")
+            except Exception as error:  # the disk may refuse; the writing thread says so
+                end = error
+            self._queue.append(("moved", end))
             self._bell.put(True)
+            with suppress(sqlite3.Error), self._guard:
+                tidy_log(self._link)
 
     def _write(self, batch: list[Entry]) -> None:
         rows: list[Any] = []

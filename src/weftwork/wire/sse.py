@@ -37,6 +37,8 @@ class Parser:
     def __init__(self, max_event: int = 1 << 20) -> None:
         self._max = max_event
         self._rest = b""
+        self._more: list[bytes] = []  # what came behind it without an end of a line
+        self._length = 0
         self._size = 0
         self._data: list[str] = []
         self._name = self._id = ""
@@ -48,6 +50,17 @@ class Parser:
             piece = piece[1:]
         if not piece:
             return
+        if self._begun and b"\n" not in piece and b"\r" not in piece:
+            self._more.append(piece)  # looked at once, however small the pieces of a long line are
+            self._length += len(piece)
+            self._after_cr = False
+            if self._size + len(self._rest) + self._length > self._max:
+                raise TooLarge("an event of the stream is too large", value=self._max)
+            return
+        if self._more:
+            self._rest += b"".join(self._more)
+            self._more.clear()
+            self._length = 0
         if not self._begun and not piece.startswith(b"\xef"):
             self._begun = True
         if self._begun and not self._data and not self._name and not self._after_cr and b"\r" not in piece:

@@ -34,7 +34,7 @@ from weftwork.records import (
     sign_digest,
 )
 from weftwork.records import checksum_address as checksum
-from weftwork.store import MIGRATIONS, Store, open_reader
+from weftwork.store import MIGRATIONS, Store, open_reader, writer
 from weftwork.store.schema import APPLICATION, log_path
 from weftwork.units import Digest, keccak, salt_content
 
@@ -503,3 +503,58 @@ def test_move_that_fails_is_tried_again_and_nobody_is_told_too_much(tmp_path: Pa
         store._link.execute("DROP TRIGGER t")
         assert store.count() == 3
         assert [one.nonce for one in store.by_kind("request")] == [make_request(n).nonce for n in range(3)]
+
+
+def test_store_closes_though_the_tables_refuse_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = Store(path)
+    store._link.execute("CREATE TRIGGER t BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'full'); END")
+    store.add(make_request(1))
+    store.flush()
+    thread = threading.Thread(target=store.close)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    change(path, "DROP TRIGGER t")
+    with Store(path) as again:
+        assert again.by_kind("request") == [make_request(1)]
+
+
+def test_move_that_fails_is_not_tried_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def refuse(link: sqlite3.Connection, journal: str) -> int:
+        tried.append(journal)
+        raise sqlite3.OperationalError("full")
+
+    monkeypatch.setattr(writer, "_MANY", 5)
+    with Store(tmp_path / "store.db") as store:
+        monkeypatch.setattr(writer, "move_journal", refuse)
+        for number in range(40):
+            store.add(make_request(number))
+            store.flush()
+        assert 1 <= len(tried) <= 20
+        monkeypatch.undo()
+        assert store.count() == 40
+
+
+def test_two_roles_in_one_file_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They should not; but what was flushed must stay."""
+    monkeypatch.setattr(writer, "_MANY", 30)
+    path = tmp_path / "store.db"
+    with Store(path) as one, Store(path) as two:
+
+        def work(store: Store, start: int) -> None:
+            for number in range(start, start + 300):
+                store.add(make_request(number))
+                store.flush()
+
+        threads = [threading.Thread(target=work, args=row) for row in ((one, 0), (two, 1000))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with Store(path) as again:
+        assert again.count() == 600

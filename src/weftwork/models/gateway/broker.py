@@ -68,7 +68,7 @@ class Broker(Sender):
         entropy: Callable[[int], bytes],
         patience: Patience,
     ) -> None:
-        super().__init__(account, domains, client, store, patience, clock)
+        super().__init__(account, domains, client, store, patience, clock, self._take_late)
         self._now = now
         self._entropy = entropy
         self._life = int(patience.answer) + 60
@@ -98,6 +98,9 @@ class Broker(Sender):
         began = self._clock()
         body = await self.send(ask)
         return self.take(ask, body, int((self._clock() - began) * 1e6))
+
+    def _take_late(self, ask: Ask, body: Any) -> None:
+        self.take(ask, body, 0)
 
     def take(self, ask: Ask, body: Any, took_us: int, committed: Digest | None = None) -> Work:
         """The work in a miner's reply, proven and booked; the receipt must be ``committed`` where one was."""
@@ -192,14 +195,14 @@ class Broker(Sender):
         seat = ask.seat
         self.seal((ask,))
         for again in (True, False):
-            body = self._body(ask, stream=True)
+            voucher = self._voucher(seat)
             signed = seat.purse.signed if seat.purse is not None else 0
+            body = self._body(ask, voucher, stream=True)
             async with self.client.stream(
                 "POST", seat.endpoint + "/v1/work", body, timeout=self.patience.silence
             ) as reply:
                 if reply.status == 200:
-                    if seat.purse is not None:
-                        seat.purse.acknowledge(signed)
+                    self._acknowledge(seat, voucher)
                     yield reply
                     return
                 if not (again and self._must_pay(seat, reply.status, signed)):

@@ -80,6 +80,7 @@ class Directory:
         for seat in found:
             old = self._seats.get(seat.key)
             if old is not None:
+                old.together = old.together or old.endpoint != seat.endpoint
                 for name in _LISTED:
                     setattr(old, name, getattr(seat, name))
                 old.purse = seat.purse or old.purse

@@ -194,7 +194,7 @@ class Relay:
 
     def blame(self, seat: Seat, error: WeftError) -> None:
         """Lets a miner rest after an error of its own; a complaint about the call is none."""
-        if not isinstance(error, BadParameter):
+        if not isinstance(error, BadParameter) and not error.counted:
             self._count("gateway_failures")
             self.directory.settle(seat, None)
             if error.value == "refused.unpaid":

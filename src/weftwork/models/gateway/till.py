@@ -117,7 +117,7 @@ class Till:
             request = Signed.from_json(held)
             if isinstance(request.record, Request) and request.record.requester == self.account.address:
                 requests[request.record.id] = request
-        added = 0
+        added, ended = 0, set()
         for held in _rows(reply.body, "unpaid"):
             receipt = Signed.from_json(held)
             record = receipt.record
@@ -126,6 +126,10 @@ class Till:
             asked = requests.get(record.request)
             if asked is None or record.worker != seat.wallet or record.price > asked.record.max_price:
                 continue
+            if record.request in ended or self._has_ended(record.request):
+                continue  # one request has one final receipt, and nothing behind it
+            if record.final:
+                ended.add(record.request)
             asked.require_signer(self._domain, self.account.address)
             receipt.require_signer(self._domain, seat.wallet)
             self.store.add(asked)
@@ -135,6 +139,10 @@ class Till:
         if purse.due > purse.acknowledged:
             self._pay_soon(seat)
         return added
+
+    def _has_ended(self, request: Digest) -> bool:
+        known = self.store.children(request, "receipt")
+        return any(isinstance(one, Signed) and one.record.final for one in known)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Runs a coroutine beside the calls; :meth:`close` waits for it."""
