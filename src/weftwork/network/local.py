@@ -26,6 +26,7 @@ from weftwork.network.home import Home
 from weftwork.network.plan import Plan
 from weftwork.network.supply import Supply
 from weftwork.units import WAD
+from weftwork.wire import log
 
 if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
@@ -75,6 +76,8 @@ class LocalNetwork:
         self._sites: list[tuple[str, Site]] = []
         self._founder: Account | None = None
         self._ports: dict[str, int] = {}
+        self._supply = Supply(self)
+        self._following: asyncio.Task[None] | None = None
         self._stopped = False
 
     def _mark(self, step: str) -> None:
@@ -83,7 +86,14 @@ class LocalNetwork:
     def up(self, step: str, name: str, text: str) -> None:
         """A step is done: when, and a line on what came up."""
         self._mark(step)
-        self.say(f"{self.marks[step]:5.1f} s  {name:<12} {text}")
+        self.tell(name, text, f"{self.marks[step]:5.1f} s")
+
+    def tell(self, name: str, text: str, when: str = "") -> None:
+        """A line about a role: to whoever waits for all to be up, and to the log once it is."""
+        if "ready" in self.marks:
+            log.logger(name).info(text)
+        else:
+            self.say(f"{when:<7}  {name:<12} {text}")
 
     # Starting
 
@@ -109,10 +119,16 @@ class LocalNetwork:
             engines.cancel()
             await asyncio.gather(engines, return_exceptions=True)
         await self._start_roles()
+        self.facts["coming"] = self._supply.coming
+        self.save()
+        self._mark("ready")
+        self._following = asyncio.ensure_future(self._supply.follow())
+
+    def save(self) -> None:
+        """Write down what runs, for other commands."""
         self.facts["ports"] = {**self._ports, **self._ports_used()}
         self.facts["names"] = {site.account.address: name for name, site in self._sites}
-        home.save(**self.facts)
-        self._mark("ready")
+        self.home.save(**self.facts)
 
     def _check_port(self) -> None:
         """Refuse a port that is taken before anything is started."""
@@ -182,7 +198,9 @@ class LocalNetwork:
             self.home.save(**self.facts)
         late = []
         if "provider" in plan.roles:
-            late.append(Supply(self).add_provider("provider-1"))
+            late.append(self._supply.add_provider("provider-1"))
+        if "renderer" in plan.roles:
+            late.append(self._supply.check_renderer("render-1"))
         if "validator" in plan.roles:
             late.append(self._add_validator("validator-1"))
         await _all(late)
@@ -369,6 +387,9 @@ class LocalNetwork:
         if self._stopped:
             return
         self._stopped = True
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         kinds = [type(role).__name__ for role in self.roles]
         order = ["ReadyStand", "WatcherRole", "CheckerRole", "ValidatorRole", "GatewayRole", "MinerRole"]
         order += ["ProviderRole", "NodeRole"]
@@ -384,7 +405,7 @@ class LocalNetwork:
         if self._process is not None:
             await asyncio.to_thread(self._process.stop)
         if self.facts:
-            facts = {"pid": None, "roles": {}}
+            facts = {"pid": None, "roles": {}, "coming": []}
             if "ledger_path" in self.facts:
                 facts["ledger"] = self.facts["ledger_path"]
             self.home.save(**facts)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from weftwork.errors import BadConfig
 from weftwork.units import WAD
 
-ROLES = ("ledger", "gateway", "miner", "validator", "provider")
+ROLES = ("ledger", "gateway", "miner", "validator", "provider", "renderer")
 PORT = 8642
 ENGINES = ("weft-intent", "weft-intent")
 EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - these are recognised, not bound to
@@ -19,8 +19,9 @@ class Plan:
     """What to start: roles, where they bind and are found, and what they stand on.
 
     Times are in seconds, amounts in wad, ``tempo``, ``commit_blocks`` and ``window`` in blocks. A provider
-    that is ``ready`` also stands ready, for drills and their pay. Roles in ``spare`` are left out, with a
-    word, where this machine cannot have them. Raises BadConfig.
+    that is ``ready`` also stands ready, for drills and their pay; a renderer is a provider of renders that
+    comes when all others are up. Roles in ``spare`` are left out, with a word, where this machine cannot have
+    them. Raises BadConfig.
     """
 
     roles: tuple[str, ...] = ROLES

@@ -1,12 +1,16 @@
-"""What a home sells beside answers: machines, renders, and to stand ready for both."""
+"""What a home sells beside answers: machines, renders, and to stand ready for both.
+
+Where it is one role of many, what nobody waits for comes after the rest is up: to render, and to stand ready.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import BadConfig, LedgerError, NotFound
+from weftwork.errors import BadConfig, ExtraMissing, LedgerError, NotFound, Unavailable, WeftError
 from weftwork.units import WAD
+from weftwork.wire import log
 
 if TYPE_CHECKING:
     from weftwork.network.local import LocalNetwork
@@ -18,6 +22,38 @@ class Supply:
 
     def __init__(self, network: LocalNetwork) -> None:
         self.network = network
+        self.coming: list[str] = []
+        """Names of the roles that :meth:`follow` starts."""
+        self._later: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+
+    async def check_renderer(self, name: str) -> None:
+        """See that scenes can be rendered here, and leave it to :meth:`follow` to start the node."""
+        from weftwork.compute.render.worker import find_mitsuba
+        from weftwork.sandbox import run_sandboxed
+
+        try:
+            find_mitsuba()
+            await run_sandboxed(["/bin/true"])
+        except (ExtraMissing, Unavailable) as error:
+            if "renderer" not in self.network.plan.spare:
+                raise
+            self.network.tell(name, f"left out: {error.sentence}")
+            return
+        self.coming.append(name)
+        self._later.insert(0, (name, lambda: self._add_node(name, lazy=True)))
+        self.network.tell(name, "follows")
+
+    async def follow(self) -> None:
+        """Start what comes after the rest; what cannot be had is logged, and all else goes on."""
+        later, self._later = self._later, []
+        for name, start in later:
+            try:
+                await start()
+            except (WeftError, OSError) as error:
+                log.logger(name).warning("it is left out", error=str(error))
+            if name in self.coming:
+                self.coming.remove(name)
+            self.network.save()
 
     async def add_provider(self, name: str) -> None:
         """Sell machines by auction, or renders where the plan says so."""
@@ -27,7 +63,6 @@ class Supply:
         from weftwork.compute.provider import Setting, open_pricing
         from weftwork.compute.provider.book import LIVE
         from weftwork.compute.provider.pricing import STANDARD
-        from weftwork.errors import ExtraMissing, Unavailable
         from weftwork.network.provider import ProviderRole, open_executor
 
         plan = self.network.plan
@@ -50,16 +85,23 @@ class Supply:
         except (ExtraMissing, Unavailable) as error:
             if "provider" not in plan.spare:
                 raise
-            self.network.say(f"           {name:<12} left out: {error.sentence}")
+            self.network.tell(name, f"left out: {error.sentence}")
             return
         self.network.roles.append(role)
         agent = await role.start()
         self.network.facts["roles"][name] = role.url
         self.network.up(name, name, f"{role.url}  agent {agent}, {plan.executor}")
         book = role.provider.book
-        await self._stand_ready(name, role.site, role.provider.app, lambda: bool(book.in_phase(*LIVE)))
 
-    async def _add_node(self, name: str) -> None:
+        async def ready() -> None:
+            await self._stand_ready(name, role.site, role.provider.app, lambda: bool(book.in_phase(*LIVE)))
+
+        if plan.is_alone("provider"):
+            await ready()
+        else:
+            self._later.append((f"{name} ready", ready))
+
+    async def _add_node(self, name: str, lazy: bool = False) -> None:
         from weftwork.compute.render.worker import find_mitsuba
         from weftwork.network.render import NODE_COINS, NodeRole
 
@@ -68,12 +110,14 @@ class Supply:
             await self.network.site(name, coins=NODE_COINS),
             self.network.home.path / "renders" / name,
             name=name,
-            **self.network.place(name, own=self.network.plan.is_alone("provider")),
+            lazy=lazy,
+            **self.network.place(name, own=len(self.network.plan.roles) == 1),
         )
         self.network.roles.append(role)
         place = await role.start()
         self.network.facts["roles"][name] = role.url
-        self.network.up(name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB")
+        speed = "" if lazy else f", {role.node.milli_ob / 1_000:g} OB"
+        self.network.up(name, name, f"{role.url}  render, uid {place.uid}{speed}")
         await self._stand_ready(name, role.site, role.node.app, lambda: role.node.is_busy)
 
     async def _stand_ready(self, name: str, site: Site, app: Any, is_busy: Callable[[], bool]) -> None:
@@ -86,7 +130,7 @@ class Supply:
         try:
             place = await stand.start()
         except (LedgerError, NotFound) as error:
-            self.network.say(f"           {name:<12} does not stand ready: {error.sentence}")
+            self.network.tell(name, f"does not stand ready: {error.sentence}")
             return
         self.network.roles.append(stand)
         self.network.up(f"{name} ready", name, f"stands ready, uid {place.uid}")
