@@ -333,9 +333,15 @@ class LocalNetwork:
     async def _add_watcher(self, name: str) -> None:
         from weftwork.network.ready import WatcherRole
 
+        renders = self.home.path / "renders" / name if self.plan.trial == "render" else None
+        if renders is not None:
+            from weftwork.compute.render.worker import find_mitsuba
+
+            find_mitsuba()
         role = WatcherRole(
             await self.site(name, coins=self.plan.stake + 1_000 * WAD),
             stake=self.plan.stake,
+            renders=renders,
             name=name,
             **self.place(name, own=self.plan.is_alone("validator")),
         )
