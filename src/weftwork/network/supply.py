@@ -49,8 +49,10 @@ class Supply:
         for name, start in later:
             try:
                 await start()
-            except (WeftError, OSError) as error:
-                log.logger(name).warning("it is left out", error=str(error))
+            except WeftError as error:
+                log.logger(name).warning("it is left out", code=error.code, error=error.sentence)
+            except Exception:
+                log.logger(name).exception("it is left out")
             if name in self.coming:
                 self.coming.remove(name)
             self.network.save()

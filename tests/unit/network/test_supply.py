@@ -64,15 +64,16 @@ async def test_a_renderer_that_was_named_is_refused_where_it_cannot_be(no_mitsub
         await network.supply.check_renderer("render-1")
 
 
+@pytest.mark.parametrize("error", [Unavailable("the ledger is away"), ValueError("a fault of ours")])
 async def test_what_fails_later_is_not_waited_for_any_more(
-    all_there: None, monkeypatch: pytest.MonkeyPatch
+    all_there: None, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     network = Network()
     begun = []
 
     async def fail(name: str, lazy: bool) -> None:
         begun.append((name, lazy))
-        raise Unavailable("the ledger is away")
+        raise error
 
     monkeypatch.setattr(network.supply, "_add_node", fail)
     await network.supply.check_renderer("render-1")
