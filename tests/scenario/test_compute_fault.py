@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from harness.rental import COINS, MICRO, Rental, asks, hello
 
-from weftwork.compute.error import NoBid
-from weftwork.compute.provider import Setting
-from weftwork.compute.provider.pricing import FunctionPricer, ScriptPricer
+from weftwork.compute.provider import Setting, open_pricing
+from weftwork.compute.provider.pricing import ScriptPricer
 from weftwork.compute.survey import survey
 from weftwork.compute.why import summarise
 from weftwork.errors import Refused, Unavailable
@@ -175,23 +174,17 @@ async def test_a_pricing_script_that_hangs_makes_no_bid_and_holds_nobody_up(rent
     assert (await rental.rent(tenant)).leases[0].supplier.name == "ada"
 
 
-async def test_a_pricing_function_that_hangs_is_asked_once() -> None:
-    import threading
-
-    from weftwork.compute.bidding import Request
-    from weftwork.spec.placement import Demand
-
-    free = threading.Event()
-    pricer = FunctionPricer(lambda request: 5 if free.wait(30) else None, seconds=0.1)
-    request = Request(Demand(()), "tenant", "weft", 10)
-    with pytest.raises(NoBid, match="did not answer in"):
-        await pricer.price(request)
-    with pytest.raises(NoBid, match="still hangs"):
-        await pricer.price(request)
-    free.set()
-    assert pricer._stuck is not None
-    pricer._stuck.join(10)
-    assert await pricer.price(request) == 5
+async def test_a_pricing_function_that_hangs_makes_no_bid_and_holds_nobody_up(
+    rental: Rental, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slowshop.py").write_text("import time\n\ndef quote(request):\n    time.sleep(600)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    await rental.add_provider("slow", open_pricing("slowshop:quote", seconds=0.5))
+    await rental.add_provider("ada", asks(30))
+    tenant = rental.add_tenant()
+    refused = [one for one in await tenant.quote(hello()) if one.refusal]
+    assert "did not answer in 0.5 s" in refused[0].refusal.sentence
+    assert (await rental.rent(tenant)).leases[0].supplier.name == "ada"
 
 
 async def test_logs_stay_for_a_month_after_the_end(rental: Rental) -> None:

@@ -27,17 +27,21 @@ def started() -> Iterator[list[Weft]]:
 
 
 @pytest.mark.parametrize(
-    "executor",
-    [pytest.param("render", marks=needs_mitsuba), pytest.param("process", marks=pytest.mark.nightly)],
+    ("executor", "trial"),
+    [
+        pytest.param("render", "render", marks=needs_mitsuba),
+        pytest.param("render", "drill", marks=[needs_mitsuba, pytest.mark.nightly]),
+        pytest.param("process", "drill", marks=pytest.mark.nightly),
+    ],
 )
 def test_joined_node_is_drilled_reported_by_the_panel_and_paid(
-    tmp_path: Path, started: list[Weft], executor: str
+    tmp_path: Path, started: list[Weft], executor: str, trial: str
 ) -> None:
     up = Weft(tmp_path, "up", "--port", "0", "--roles", "ledger", "--dev", "--block-time", "0")
     started.append(up)
     url = up.ready()["ledger"]
     node = Weft(tmp_path, "join", "provider", "--executor", executor)
-    watcher = Weft(tmp_path, "join", "validator", "--rule", "availability", "--log", "info")
+    watcher = Weft(tmp_path, "join", "validator", "--rule", "availability", "--trial", trial, "--log", "info")
     started += [node, watcher]
     node.ready()
     watcher.ready()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from random import Random
 
 import pytest
 from harness.stage import needs_mitsuba, needs_sandbox
@@ -12,9 +10,7 @@ from harness.studio import Studio
 
 from weftwork.compute.availability import DOWN, READY
 from weftwork.compute.readiness import ReadySeat
-from weftwork.compute.render.asset import AssetStore
 from weftwork.compute.render.trial import RenderTrial
-from weftwork.compute.render.workshop import Workshop
 from weftwork.errors import NotFound, Refused
 from weftwork.models.registration import Registration
 from weftwork.network.devnet import Devnet
@@ -92,21 +88,14 @@ async def test_account_without_an_agent_cannot_stand_ready():
 async def test_rendering_challenge_serves_a_watcher_as_the_drill_of_a_node_that_renders(tmp_path: Path):
     async with Studio(tmp_path) as studio:
         node = await studio.add_node("honest")
-        watcher = WatcherRole(studio.net.site("watcher", 1_500 * WAD), stake=100 * WAD)
+        site = studio.net.site("watcher", 1_500 * WAD)
+        watcher = WatcherRole(site, stake=100 * WAD, renders=tmp_path / "watcher")
         await watcher.start()
-        workshop = Workshop(AssetStore(tmp_path / "watcher"))
+        trial = watcher.checker._trial
+        assert isinstance(trial, RenderTrial)
+        trial.spp = 1
         try:
             desk, place = await stand_ready(node.site, node.node.app)
-            trial = RenderTrial(
-                watcher.checker._http,
-                watcher.site.account,
-                watcher.checker._domain,
-                workshop,
-                now=time.time,
-                rng=Random(3),
-                spp=1,
-            )
-            watcher.checker._trial = trial
             seat = ReadySeat(place.uid, node.site.account.address, node.url)
             (found,) = await watcher.checker.drill([seat])
             assert (found.state, found.score >= 1) == (READY, True)
@@ -115,5 +104,4 @@ async def test_rendering_challenge_serves_a_watcher_as_the_drill_of_a_node_that_
             with pytest.raises(Refused):
                 await trial(seat)
         finally:
-            await workshop.aclose()
             await watcher.stop()

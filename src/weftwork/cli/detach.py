@@ -33,6 +33,8 @@ def start_detached(as_json: bool, timeout: float = 180.0) -> None:
         return
     for name, url in facts["roles"].items():
         print(f"{name:<12} {url}")
+    for name in facts.get("coming") or ():
+        print(f"{name:<12} follows")
     if facts.get("gateway"):
         print(f"\nexport OPENAI_BASE_URL={facts['gateway']}/v1 OPENAI_API_KEY={facts['api_key']}")
     print_next('weft ask "swap 250 USDC for ETH"   (weft down stops it)')

@@ -70,6 +70,12 @@ def validator(
     rule: Annotated[
         str, typer.Option(help="What is judged: intent, chat; render: scenes; availability: who is there.")
     ] = "intent",
+    trial: Annotated[
+        str,
+        typer.Option(
+            help="With --rule availability: drill, or render: nodes are asked to render, and timed."
+        ),
+    ] = "drill",
     stake: Annotated[str, typer.Option(help="WEFT to stake.")] = "1000",
     rate: Annotated[float, typer.Option(help="Test questions a second, on average.")] = 0.2,
     gateways: Annotated[int, typer.Option(min=1, help="Gateways to ask through at least.")] = 2,
@@ -99,6 +105,7 @@ def validator(
             roles=("validator",),
             ledger=_find_ledger(ledger),
             rule=rule,
+            trial=trial,
             stake=int(Wad.parse(stake)),
             rate=rate,
             least_gateways=gateways,

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from weftwork.network.plan import Plan
 
 app = typer.Typer()
-Roles = Annotated[str, typer.Option(help="Comma-separated: ledger, gateway, miner, validator, provider.")]
+Roles = Annotated[
+    str, typer.Option(help="Comma-separated: ledger, gateway, miner, validator, provider, renderer.")
+]
 Ledger = Annotated[
     str | None, typer.Option(metavar="URL", help="JSON-RPC of the ledger, where it is not started here.")
 ]
@@ -44,7 +46,8 @@ Name = Annotated[
 Dev = Annotated[bool, typer.Option("--dev", help="Allow snapshots and time travel on the ledger.")]
 Log = Annotated[str, typer.Option(help="From which level on to log: debug, info, warning or error.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once all is up; `weft down` stops it.")]
-EVERYTHING = "ledger,gateway,miner,validator,provider"
+EVERYTHING = "ledger,gateway,miner,validator,provider,renderer"
+NoRender = Annotated[bool, typer.Option("--no-render", help="Leave out the role that renders scenes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON when all is up; log in JSON.")]
 
 
@@ -64,6 +67,7 @@ def up(
     commit_blocks: CommitBlocks = 36,
     name: Name = None,
     dev: Dev = False,
+    no_render: NoRender = False,
     log: Log = "warning",
     detach: Detach = False,
     as_json: AsJson = False,
@@ -80,6 +84,8 @@ def up(
         given = [role.strip() for role in roles.split(",") if role.strip()]
         if ledger is not None and "ledger" in given:
             given.remove("ledger")
+        if no_render and "renderer" in given:
+            given.remove("renderer")
         plan = Plan(
             roles=tuple(dict.fromkeys(given)),
             ledger=ledger,
@@ -94,7 +100,8 @@ def up(
             tempo=tempo,
             commit_blocks=commit_blocks,
             dev=dev,
-            spare=("provider",) if roles == EVERYTHING else (),
+            ready=True,
+            spare=("provider", "renderer") if roles == EVERYTHING else (),
         )
         if detach:
             from weftwork.cli.detach import start_detached
@@ -168,7 +175,9 @@ def _show_ready(network: LocalNetwork, as_json: bool) -> None:
 
     facts = network.facts
     if as_json:
-        shown = {k: facts.get(k) for k in ("gateway", "ledger", "subnet", "pid", "roles", "api_key")}
+        shown = {
+            k: facts.get(k) for k in ("gateway", "ledger", "subnet", "pid", "roles", "coming", "api_key")
+        }
         shown |= {"contracts": facts["contracts"], "seconds": network.marks}
         print(json.dumps({"ready": True, "home": str(network.home.path), **shown}), flush=True)
         return

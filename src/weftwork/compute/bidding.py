@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 from weftwork.compute.error import NoBid
 from weftwork.errors import BadUnit
 from weftwork.sandbox import Quota, run_sandboxed
-from weftwork.spec.placement import Demand, Unit, match_gpu, parse_gpu
+from weftwork.spec.placement import Demand, Unit, Volume, match_gpu, parse_gpu
 from weftwork.units import WAD, Wad
 
 GIB: Final = 2**30
@@ -70,6 +70,28 @@ class Request:
             "price": {"denom": self.denom, "amount": format_wad(self.max_price)},
             "price_precision": PRECISION,
         }
+
+    def pack(self) -> str:
+        """All of it as one line of JSON, for another process; :func:`unpack_request` reads it."""
+        return json.dumps(asdict(self))
+
+
+def unpack_request(text: str | bytes) -> Request:
+    """What :meth:`Request.pack` wrote."""
+    value = json.loads(text)
+    asked = value.pop("demand")
+    units = tuple(
+        Unit(
+            **{
+                **unit,
+                "volumes": tuple(Volume(**volume) for volume in unit["volumes"]),
+                "gpus": tuple(unit["gpus"]),
+            }
+        )
+        for unit in asked["units"]
+    )
+    attributes = tuple((key, its) for key, its in asked["attributes"])
+    return Request(Demand(units, attributes, tuple(asked["all_of"]), tuple(asked["any_of"])), **value)
 
 
 Pricing = Callable[[Request], int | None]
@@ -156,7 +178,7 @@ def price_order(pricing: Pricing, request: Request) -> int:
         raise
     except Exception as error:
         raise NoBid(f"the pricing failed: {type(error).__name__}: {error}"[:200]) from error
-    return _check(price, request)
+    return check_price(price, request)
 
 
 async def price_by_script(
@@ -195,7 +217,7 @@ async def price_by_script(
         price = int(Wad.parse(text))
     except BadUnit as error:
         raise NoBid("the pricing script wrote no price", value=text[:80]) from error
-    return _check(price, request)
+    return check_price(price, request)
 
 
 def _interpreter(body: bytes) -> list[str]:
@@ -205,11 +227,17 @@ def _interpreter(body: bytes) -> list[str]:
     return first[2:].decode(errors="replace").split()
 
 
-def _check(price: int | None, request: Request) -> int:
-    if price is None or isinstance(price, bool) or not isinstance(price, int) or price <= 0:
-        raise NoBid("the provider makes no bid", value=price)
+def check_price(price: object, request: Request) -> int:
+    """A price as a bid may carry it: whole, positive, and no more than the order pays; else NoBid."""
+    if price is None:
+        raise NoBid("the provider makes no bid")
+    if isinstance(price, bool) or not isinstance(price, int):
+        raise NoBid(f"the pricing gave a {type(price).__name__}, where a price is whole wad a block")
+    value = price if price.bit_length() <= 256 else None  # longer ones cannot even be written in decimals
+    if price <= 0:
+        raise NoBid("the provider makes no bid", value=value)
     if price > request.max_price:
-        raise NoBid("the price is over the order's", value=price)
+        raise NoBid("the price is over the order's", value=value)
     return price
 
 

@@ -61,6 +61,15 @@ def note_render(home: Home, client: RenderClient) -> None:
     (folder / client.journal.plan.render.hex()).write_text(str(client.folder.resolve()))
 
 
+async def await_coming(home: Home, seconds: float = 60.0) -> None:
+    """Wait until what follows in the network that runs in ``home`` is up, a node that renders among it."""
+    end = asyncio.get_running_loop().time() + seconds
+    while home.is_running and Home.open(home.path).facts.get("coming"):
+        if asyncio.get_running_loop().time() > end:
+            return
+        await asyncio.sleep(0.1)
+
+
 @asynccontextmanager
 async def open_artist(out: Path, home: Home | None = None, **options: Any) -> AsyncIterator[RenderClient]:
     """The client that renders into ``out``, with this home's own key; its records lie with the home's.
@@ -88,6 +97,7 @@ async def open_artist(out: Path, home: Home | None = None, **options: Any) -> As
                 value=str(facts.get("ledger")),
                 hint="weft status shows what runs; weft up starts it again",
             )
+        await await_coming(home)
         account, treasury = home.account(NAME), find_treasury(home)
         if treasury is not None:
             await asyncio.to_thread(fund, ledger, contracts, treasury, account.address, coins=COINS)

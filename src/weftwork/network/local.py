@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import BadConfig, LedgerError, NetworkNotFound, NotFound, WeftError
+from weftwork.errors import BadConfig, NetworkNotFound, WeftError
 from weftwork.network.founding import (
     LedgerProcess,
     find_treasury,
@@ -24,7 +24,9 @@ from weftwork.network.founding import (
 )
 from weftwork.network.home import Home
 from weftwork.network.plan import Plan
+from weftwork.network.supply import Supply
 from weftwork.units import WAD
+from weftwork.wire import log
 
 if TYPE_CHECKING:
     from weftwork.ledger import Account, Ledger
@@ -74,14 +76,24 @@ class LocalNetwork:
         self._sites: list[tuple[str, Site]] = []
         self._founder: Account | None = None
         self._ports: dict[str, int] = {}
+        self._supply = Supply(self)
+        self._following: asyncio.Task[None] | None = None
         self._stopped = False
 
     def _mark(self, step: str) -> None:
         self.marks[step] = round(time.monotonic() - self._since, 2)
 
-    def _up(self, step: str, name: str, text: str) -> None:
+    def up(self, step: str, name: str, text: str) -> None:
+        """A step is done: when, and a line on what came up."""
         self._mark(step)
-        self.say(f"{self.marks[step]:5.1f} s  {name:<12} {text}")
+        self.tell(name, text, f"{self.marks[step]:5.1f} s")
+
+    def tell(self, name: str, text: str, when: str = "") -> None:
+        """A line about a role: to whoever waits for all to be up, and to the log once it is."""
+        if "ready" in self.marks:
+            log.logger(name).info(text)
+        else:
+            self.say(f"{when:<7}  {name:<12} {text}")
 
     # Starting
 
@@ -107,10 +119,16 @@ class LocalNetwork:
             engines.cancel()
             await asyncio.gather(engines, return_exceptions=True)
         await self._start_roles()
+        self.facts["coming"] = self._supply.coming
+        self.save()
+        self._mark("ready")
+        self._following = asyncio.ensure_future(self._supply.follow())
+
+    def save(self) -> None:
+        """Write down what runs, for other commands."""
         self.facts["ports"] = {**self._ports, **self._ports_used()}
         self.facts["names"] = {site.account.address: name for name, site in self._sites}
-        home.save(**self.facts)
-        self._mark("ready")
+        self.home.save(**self.facts)
 
     def _check_port(self) -> None:
         """Refuse a port that is taken before anything is started."""
@@ -138,7 +156,7 @@ class LocalNetwork:
             url = await asyncio.to_thread(self._process.wait)
         assert url is not None
         self.ledger = await asyncio.to_thread(ledger.connect, url)
-        self._up("ledger", "ledger", url)
+        self.up("ledger", "ledger", url)
         self._founder = find_treasury(home, plan.fund_from)
         self.contracts = await asyncio.to_thread(self._find_network)
         self._mark("network")
@@ -180,7 +198,9 @@ class LocalNetwork:
             self.home.save(**self.facts)
         late = []
         if "provider" in plan.roles:
-            late.append(self._add_provider("provider-1"))
+            late.append(self._supply.add_provider("provider-1"))
+        if "renderer" in plan.roles:
+            late.append(self._supply.check_renderer("render-1"))
         if "validator" in plan.roles:
             late.append(self._add_validator("validator-1"))
         await _all(late)
@@ -193,7 +213,8 @@ class LocalNetwork:
                 hint="weft status shows the network",
             )
 
-    async def _site(self, name: str, **options: Any) -> Site:
+    async def site(self, name: str, **options: Any) -> Site:
+        """What a role of that name stands on, kept until the network stops."""
         site = await asyncio.to_thread(
             open_site,
             self.home,
@@ -207,7 +228,7 @@ class LocalNetwork:
         self._sites.append((name, site))
         return site
 
-    def _place(self, name: str, *, own: bool) -> dict[str, Any]:
+    def place(self, name: str, *, own: bool) -> dict[str, Any]:
         """Where a role binds: the plan's port for the one it is meant for, else the port of last time."""
         from weftwork.ledger.serve import free_port
 
@@ -227,18 +248,18 @@ class LocalNetwork:
 
         plan = self.plan
         role = MinerRole(
-            await self._site(name),
+            await self.site(name),
             engine,
             plan.subnet,
             model=plan.model or engine.describe().model,
             redeem=1 if plan.local else REDEEM,
             name=name,
-            **self._place(name, own=plan.is_alone("miner")),
+            **self.place(name, own=plan.is_alone("miner")),
         )
         self.roles.append(role)
         place = await role.start()
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  {role.miner.model} by {spec}, uid {place.uid}")
+        self.up(name, name, f"{role.url}  {role.miner.model} by {spec}, uid {place.uid}")
 
     async def _add_gateway(self, number: int) -> None:
         from weftwork.network.role import GatewayRole
@@ -246,19 +267,19 @@ class LocalNetwork:
         plan, name = self.plan, f"gateway-{number}"
         admin = self.home.facts.get("admin_key") or secrets.token_hex(24)
         role = GatewayRole(
-            await self._site(name),
+            await self.site(name),
             [plan.subnet],
             admin=admin if number == 1 else None,
             origins=plan.origins,
             every=3.0,
-            **self._place(name, own=number == 1),
+            **self.place(name, own=number == 1),
         )
         if number == 1 and self._process is not None:
             self._serve_rpc(role, self._process.url)
         self.roles.append(role)
         await role.start()
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}/v1")
+        self.up(name, name, f"{role.url}/v1")
         if number == 1:
             self._give_key(role, admin)
 
@@ -293,125 +314,42 @@ class LocalNetwork:
             keys.flush()
         self.facts |= {"gateway": role.url, "api_key": held, "admin_key": admin}
 
-    async def _add_provider(self, name: str) -> None:
-        if self.plan.executor == "render":
-            await self._add_node(name)
-            return
-        from weftwork.compute.provider import Setting, open_pricing
-        from weftwork.compute.provider.book import LIVE
-        from weftwork.compute.provider.pricing import STANDARD
-        from weftwork.errors import ExtraMissing, Unavailable
-        from weftwork.network.provider import ProviderRole, open_executor
-
-        plan = self.plan
-        pricer = open_pricing(plan.pricing, plan.price or STANDARD)
-        executor = open_executor(plan.executor, self.home.path / "leases" / name, **self._executor_options())
-        role = ProviderRole(
-            await self._site(name, coins=100 * WAD),
-            executor,
-            pricer=pricer,
-            has=plan.has,
-            attributes=plan.attributes,
-            setting=Setting(window=plan.window, collect_seconds=60.0 if plan.local else 86_400.0),
-            name=name,
-            title="" if "ledger" in plan.roles else self.home.path.name.removeprefix("joined-"),
-            rests="ledger" in plan.roles,
-            **self._place(name, own=plan.is_alone("provider")),
-        )
-        try:
-            await executor.check()
-        except (ExtraMissing, Unavailable) as error:
-            if "provider" not in plan.spare:
-                raise
-            self.say(f"           {name:<12} left out: {error.sentence}")
-            return
-        self.roles.append(role)
-        agent = await role.start()
-        self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  agent {agent}, {plan.executor}")
-        book = role.provider.book
-        await self._stand_ready(name, role.site, role.provider.app, lambda: bool(book.in_phase(*LIVE)))
-
-    async def _stand_ready(self, name: str, site: Site, app: Any, is_busy: Callable[[], bool]) -> None:
-        """Have a provider stand ready beside its work; where it cannot, a word is said and work goes on."""
-        if not self.plan.ready:
-            return
-        from weftwork.network.ready import ReadyStand
-
-        stand = ReadyStand(site, app, is_busy=is_busy)
-        try:
-            place = await stand.start()
-        except (LedgerError, NotFound) as error:
-            self.say(f"           {name:<12} does not stand ready: {error.sentence}")
-            return
-        self.roles.append(stand)
-        self._up(f"{name} ready", name, f"stands ready, uid {place.uid}")
-
-    def _executor_options(self) -> dict[str, str]:
-        """What the plan says of its executor: for one that serves at this machine's ports, also where."""
-        plan = self.plan
-        options: dict[str, str] = {}
-        if plan.executor in ("process", "podman"):
-            options["bind"] = plan.host
-            if plan.hosts:
-                options["host"] = plan.hosts[0]
-        for pair in plan.executor_options:
-            name, equals, value = pair.partition("=")
-            if not equals or not name.isidentifier():
-                raise BadConfig(f"{pair[:60]!r} is no NAME=VALUE", value=pair[:60])
-            options[name] = value
-        return options
-
-    async def _add_node(self, name: str) -> None:
-        from weftwork.compute.render.worker import find_mitsuba
-        from weftwork.network.render import NODE_COINS, NodeRole
-
-        find_mitsuba()
-        role = NodeRole(
-            await self._site(name, coins=NODE_COINS),
-            self.home.path / "renders" / name,
-            name=name,
-            **self._place(name, own=self.plan.is_alone("provider")),
-        )
-        self.roles.append(role)
-        place = await role.start()
-        self.facts["roles"][name] = role.url
-        kinds = " ".join(role.node.kinds)
-        self._up(
-            name, name, f"{role.url}  render, uid {place.uid}, {role.node.milli_ob / 1_000:g} OB, {kinds}"
-        )
-        await self._stand_ready(name, role.site, role.node.app, lambda: role.node.is_busy)
-
     async def _add_checker(self, name: str) -> None:
         from weftwork.network.render import CheckerRole
 
         role = CheckerRole(
-            await self._site(name, coins=self.plan.stake + 1_000 * WAD),
+            await self.site(name, coins=self.plan.stake + 1_000 * WAD),
             self.home.path / "renders" / name,
             stake=self.plan.stake,
             name=name,
-            **self._place(name, own=self.plan.is_alone("validator")),
+            **self.place(name, own=self.plan.is_alone("validator")),
         )
         self.roles.append(role)
         place = await role.start()
         role.run()
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  checks renders, uid {place.uid}")
+        self.up(name, name, f"{role.url}  checks renders, uid {place.uid}")
 
     async def _add_watcher(self, name: str) -> None:
         from weftwork.network.ready import WatcherRole
 
+        renders = self.home.path / "renders" / name if self.plan.trial == "render" else None
+        if renders is not None:
+            from weftwork.compute.render.worker import find_mitsuba
+
+            find_mitsuba()
         role = WatcherRole(
-            await self._site(name, coins=self.plan.stake + 1_000 * WAD),
+            await self.site(name, coins=self.plan.stake + 1_000 * WAD),
             stake=self.plan.stake,
+            renders=renders,
             name=name,
-            **self._place(name, own=self.plan.is_alone("validator")),
+            **self.place(name, own=self.plan.is_alone("validator")),
         )
         self.roles.append(role)
         place = await role.start()
         role.run(least=1)
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  watches who stands ready, uid {place.uid}")
+        self.up(name, name, f"{role.url}  watches who stands ready, uid {place.uid}")
 
     async def _add_validator(self, name: str) -> None:
         if self.plan.rule in ("render", "availability"):
@@ -424,7 +362,7 @@ class LocalNetwork:
         plan = self.plan
         own = [role.url for role in self.roles if isinstance(role, GatewayRole)]
         role = ValidatorRole(
-            await self._site(name, coins=plan.stake + 1_000 * WAD),
+            await self.site(name, coins=plan.stake + 1_000 * WAD),
             plan.subnet,
             open_subnet_rule(plan.rule),
             stake=plan.stake,
@@ -433,13 +371,13 @@ class LocalNetwork:
             least=plan.least_gateways,
             patience=plan.patience,
             name=name,
-            **self._place(name, own=plan.is_alone("validator")),
+            **self.place(name, own=plan.is_alone("validator")),
         )
         self.roles.append(role)
         place = await role.start(self.say)
         role.run()
         self.facts["roles"][name] = role.url
-        self._up(name, name, f"{role.url}  uid {place.uid}")
+        self.up(name, name, f"{role.url}  uid {place.uid}")
 
     def _ports_used(self) -> dict[str, int]:
         from urllib.parse import urlsplit
@@ -455,6 +393,9 @@ class LocalNetwork:
         if self._stopped:
             return
         self._stopped = True
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         kinds = [type(role).__name__ for role in self.roles]
         order = ["ReadyStand", "WatcherRole", "CheckerRole", "ValidatorRole", "GatewayRole", "MinerRole"]
         order += ["ProviderRole", "NodeRole"]
@@ -470,7 +411,7 @@ class LocalNetwork:
         if self._process is not None:
             await asyncio.to_thread(self._process.stop)
         if self.facts:
-            facts = {"pid": None, "roles": {}}
+            facts = {"pid": None, "roles": {}, "coming": []}
             if "ledger_path" in self.facts:
                 facts["ledger"] = self.facts["ledger_path"]
             self.home.save(**facts)

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 from weftwork.errors import BadConfig
 from weftwork.units import WAD
 
-ROLES = ("ledger", "gateway", "miner", "validator", "provider")
+ROLES = ("ledger", "gateway", "miner", "validator", "provider", "renderer")
+TRIALS = ("drill", "render")
+"""How a validator of the availability subnet finds out who is there."""
 PORT = 8642
 ENGINES = ("weft-intent", "weft-intent")
 EVERYWHERE = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 - these are recognised, not bound to
@@ -19,8 +21,9 @@ class Plan:
     """What to start: roles, where they bind and are found, and what they stand on.
 
     Times are in seconds, amounts in wad, ``tempo``, ``commit_blocks`` and ``window`` in blocks. A provider
-    that is ``ready`` also stands ready, for drills and their pay. Roles in ``spare`` are left out, with a
-    word, where this machine cannot have them. Raises BadConfig.
+    that is ``ready`` also stands ready, for drills and their pay; a renderer is a provider of renders that
+    comes when all others are up. Roles in ``spare`` are left out, with a word, where this machine cannot have
+    them. Raises BadConfig.
     """
 
     roles: tuple[str, ...] = ROLES
@@ -41,6 +44,7 @@ class Plan:
     dev: bool = False
     rate: float = 0.2
     rule: str = "intent"
+    trial: str = "drill"
     via: tuple[str, ...] = ()
     least_gateways: int = 2
     patience: float = 300.0
@@ -82,6 +86,12 @@ class Plan:
                 "the blocks for commitments are a part of an epoch's",
                 value=f"{self.commit_blocks} of {self.tempo}",
                 hint="--tempo 60 --commit-blocks 36",
+            )
+        if self.trial not in TRIALS or (self.trial != "drill" and self.rule != "availability"):
+            raise BadConfig(
+                f"there is no trial {self.trial[:40]} for the rule {self.rule[:40]}",
+                value=self.trial[:40],
+                hint=f"--rule availability --trial {' or '.join(TRIALS)}",
             )
         self._check_place()
 

@@ -94,12 +94,14 @@ class ProviderRole:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
-        """See that the executor works, serve, stand at the market, look at the ledger; the agent's id.
+        """See that executor and pricing work, serve, stand at the market, look at the ledger; the agent's id.
 
-        Raises ExtraMissing or Unavailable where the executor cannot run here, and LedgerError.
+        Raises ExtraMissing or Unavailable where the executor cannot run here, BadConfig where the pricing
+        cannot, and LedgerError.
         """
         site = self.site
         await self.executor.check()
+        await self._pricer.check()
         capacity = await self.executor.capacity()
         counted = {
             "cpu": capacity.cpu,
@@ -156,6 +158,7 @@ class ProviderRole:
             await self.running.stop()
             if self._rests:
                 await self.provider.rest()
+        await self._pricer.close()
         await self.executor.close()
         await self.site.store.flushed()
 

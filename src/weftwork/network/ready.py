@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weftwork.closing.ballot import Ballot
@@ -30,6 +31,7 @@ from weftwork.network.role import Site, binding
 from weftwork.units import WAD
 
 if TYPE_CHECKING:
+    from weftwork.compute.render.trial import RenderTrial
     from weftwork.wire.server import App
 
 _DAY = 86_400
@@ -204,16 +206,20 @@ class WatcherRole:
         host: str = "127.0.0.1",
         port: int = 0,
         endpoint: str | None = None,
+        renders: Path | None = None,
         name: str = "watcher",
         **options: Any,
     ) -> None:
         """``options`` are the checker's own: ``drill``, ``limit`` and so on; without ``mean_gap`` drills come
-        at times that suit the subnet's epochs (:meth:`Watch.mean_gap`)."""
+        at times that suit the subnet's epochs (:meth:`Watch.mean_gap`). With a folder for ``renders`` nodes
+        are drilled by the rendering challenge, and those that do not render count as down."""
         self.site = site
         self.checker: AvailabilityChecker
         self.place: Place | None = None
         self._stake, self._bind, self._endpoint = stake, (host, port), endpoint
         self._options = {"name": name, **options}
+        self._renders = renders
+        self._closers: list[Callable[[], Awaitable[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> Place:
@@ -222,6 +228,8 @@ class WatcherRole:
         watch = await asyncio.to_thread(Watch, site)
         ballot = Ballot(site.ledger, site.contracts, site.account, watch.subnet, -1, site.store)
         options = {"mean_gap": await asyncio.to_thread(watch.mean_gap), **self._options}
+        if self._renders is not None:
+            options["trial"] = self._open_trial(self._renders)
         self.checker = AvailabilityChecker(
             site.account,
             ballot,
@@ -254,6 +262,19 @@ class WatcherRole:
         ballot.uid = self.place.uid
         return self.place
 
+    def _open_trial(self, folder: Path) -> RenderTrial:
+        """The rendering challenge, with a renderer of this watcher's own and a client that waits for it."""
+        from weftwork.compute.render.asset import AssetStore
+        from weftwork.compute.render.trial import RenderTrial
+        from weftwork.compute.render.workshop import Workshop
+        from weftwork.wire.client import Client
+
+        site = self.site
+        http, workshop = Client(site.local, timeout=20.0), Workshop(AssetStore(folder), plain=True)
+        self._closers = [workshop.aclose, http.close]
+        domain = site.contracts.domains.of("receipt")
+        return RenderTrial(http, site.account, domain, workshop, now=site.now, rng=site.rng)
+
     def run(self, **options: Any) -> None:
         """Drill and follow the chain's phases from now on, beside whatever else runs here."""
         self._task = asyncio.get_running_loop().create_task(self.checker.run(**options))
@@ -272,6 +293,8 @@ class WatcherRole:
                 await self._task
         if hasattr(self, "checker"):
             await self.checker.stop()
+        for close in self._closers:
+            await close()
 
 
 __all__ = ["ReadyStand", "Watch", "WatcherRole", "stand_ready"]

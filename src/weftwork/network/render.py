@@ -137,18 +137,20 @@ class NodeRole:
         kind: type[RenderNode] = RenderNode,
         name: str = "node",
         milli_ob: int | None = None,
+        lazy: bool = False,
         care: float | None = 5.0,
         collateral: int = COLLATERAL,
         **options: Any,
     ) -> None:
-        """``milli_ob`` is its speed (None: measured when it starts); ``care``: seconds between looks at its
-        jobs; ``collateral``: what it has to lose, wad; ``kind`` and ``options`` are the node's own."""
+        """``milli_ob`` is its speed (None: measured when it starts, or if ``lazy`` when somebody first asks
+        for it); ``care``: seconds between looks at its jobs; ``collateral``: what it has to lose, wad;
+        ``kind`` and ``options`` are the node's own."""
         self.site = site
         self.place: Place | None = None
         self.ground: Ground
         self.node: RenderNode
         self._folder, self._kind, self._bind, self._endpoint = folder, kind, (host, port), endpoint
-        self._care, self._milli_ob, self._collateral = care, milli_ob, collateral
+        self._care, self._milli_ob, self._lazy, self._collateral = care, milli_ob, lazy, collateral
         self._options = {"hosts": hosts, "name": name, **options}
         self._workshop = Workshop(AssetStore(folder / "assets"), threads=threads, quota=quota)
 
@@ -156,7 +158,9 @@ class NodeRole:
         """Measure, serve, then stand on the ledger under that address."""
         site = self.site
         self.ground = ground = await asyncio.to_thread(Ground, site)
-        speed = self._milli_ob if self._milli_ob is not None else await self._workshop.measure()
+        speed = self._milli_ob
+        if speed is None:
+            speed = 0 if self._lazy else await self._workshop.measure()
         self.node = self._kind(
             site.account,
             ground.escrow,
@@ -169,6 +173,7 @@ class NodeRole:
             checkers=ground.checkers,
             watchers=ground.watchers,
             milli_ob=speed,
+            measure=self._workshop.measure if self._lazy else None,
             now=site.now,
             **self._options,
         )

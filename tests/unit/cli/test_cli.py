@@ -116,6 +116,8 @@ def test_version_is_the_package_s(tmp_path: Path) -> None:
         (("join", "miner"), 1, "not_found"),
         (("join", "miner", "--ledger", "127.0.0.1:1"), 2, "input.config"),
         (("join", "miner", "--ledger", "http://127.0.0.1:9", "--engine", "echo"), 1, "ledger.unavailable"),
+        (("join", "validator", "--ledger", "http://127.0.0.1:9", "--trial", "render"), 2, "input.config"),
+        (("join", "validator", "--ledger", "http://127.0.0.1:9", "--trial", "luck"), 2, "input.config"),
         (("up", "--roles", "king"), 2, "input.config"),
         (("up", "--roles", "gateway"), 2, "input.config"),
         (("up", "--port", "70000"), 2, "input.config"),

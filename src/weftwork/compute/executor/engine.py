@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +15,23 @@ from weftwork.errors import ExtraMissing, TimedOut, Unavailable
 
 _ASK_SECONDS = 60.0
 _FILES, _PROCESSES = 65_536, 4096
+_CGROUPS = Path("/sys/fs/cgroup")
+_NEEDED = {"cpu", "memory", "pids"}
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """podman with the options that this host needs; ``rootless`` where it runs without privileges."""
+    """podman with the options that this host needs; ``rootless`` where it runs without privileges.
+
+    ``placing`` are options of ``podman run`` that say where a container's control group is made.
+    """
 
     program: str
     options: tuple[str, ...]
     ulimits: tuple[str, ...]
     rootless: bool
     version: str
+    placing: tuple[str, ...] = ()
 
     def command(self, *words: str) -> tuple[str, ...]:
         """A whole command line."""
@@ -70,14 +77,43 @@ async def find_engine(program: str = "podman") -> Engine:
     info = json.loads(out)
     rootless = bool(info["host"]["security"]["rootless"])
     controllers = set(info["host"].get("cgroupControllers") or [])
-    if not {"memory", "pids", "cpu"} <= controllers or (rootless and not unified):
+    if not controllers >= _NEEDED or (rootless and not unified):
         raise Unavailable(
             "podman cannot limit memory, CPU and processes here",
             value=", ".join(sorted(controllers)),
-            hint="rootless, limits need cgroup v2 and its controllers for the user: see podman-run(1)",
+            hint="rootless, limits need cgroup v2 and a service of systemd's with Delegate=yes, "
+            "or a group of one's own: docs/executors.md",
         )
-    found = Engine(path, tuple(options), _ulimits(), rootless, str(info["version"]["Version"]))
+    driver = str(info.get("store", {}).get("graphDriverName"))
+    if driver != "overlay":
+        raise Unavailable(
+            f"podman's storage is {driver}, where nobody can tell what a container writes",
+            value=driver,
+            hint="name the driver overlay in storage.conf, then podman system reset: docs/executors.md",
+        )
+    by_podman = rootless and info["host"].get("cgroupManager") == "cgroupfs"
+    placing = _place_groups(_CGROUPS, Path("/proc/self/cgroup")) if by_podman else ()
+    found = Engine(path, tuple(options), _ulimits(), rootless, str(info["version"]["Version"]), placing)
     return _FOUND.setdefault(program, found)
+
+
+def _place_groups(root: Path, own: Path) -> tuple[str, ...]:
+    """Options by which a rootless podman without systemd makes control groups, beside that of this process.
+
+    Without them it makes none, says nothing, and no limit holds. Raises Unavailable where it may make none.
+    """
+    mine = next((line[3:] for line in own.read_text().splitlines() if line.startswith("0::")), "/")
+    parent = Path(mine).parent
+    folder = root / parent.relative_to("/")
+    with suppress(OSError):
+        enabled = set((folder / "cgroup.subtree_control").read_text().split())
+        if enabled >= _NEEDED and os.access(folder / "cgroup.procs", os.W_OK):
+            return ("--cgroup-parent", str(parent))
+    raise Unavailable(
+        "podman runs rootless and without systemd, and may make no control groups beside this process",
+        value=mine,
+        hint="run the provider as a service of systemd's, or in a group of its own: docs/executors.md",
+    )
 
 
 def _look_at_host() -> tuple[bool, bool]:

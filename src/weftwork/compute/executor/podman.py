@@ -162,7 +162,8 @@ class PodmanExecutor(Supervised):
         words += ["--log-driver", "none", "--sig-proxy=false", "--security-opt", "no-new-privileges"]
         words += ["--cpus", f"{resource.cpu / 1000:.3f}", "--pids-limit", str(limits.processes)]
         words += ["--memory", f"{resource.memory}b", "--memory-swap", f"{resource.memory}b"]
-        words += [*engine.ulimits, "--ulimit", f"fsize={most}:{most}", *volumes, *self.options]
+        words += [*engine.placing, *engine.ulimits, "--ulimit", f"fsize={most}:{most}"]
+        words += [*volumes, *self.options]
         for gpu in gpus:
             words += ["--device", gpu]
         for host, address in find_names(group, service).items():

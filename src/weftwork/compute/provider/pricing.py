@@ -1,20 +1,16 @@
 """What a provider asks: a tariff, a script in the form of Akash's, or a Python function by name.
 
-Whatever it is, it answers within its time or there is no bid; a function that hangs is not asked again until
-it came back.
+Whatever it is, it answers within its time or there is no bid: scripts and functions by name run in processes
+of their own, which are killed; the tariff is computed in place, as it cannot hang.
 """
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from weftwork.compute.bidding import SCRIPT_SECONDS, Pricing, Request, Tariff, price_by_script, price_order
-from weftwork.compute.error import NoBid
 from weftwork.errors import BadConfig, BadUnit
 from weftwork.units import Wad
 
@@ -22,58 +18,32 @@ STANDARD = "cpu=1.6,memory=0.8,storage=0.02,gpu=100,endpoint=0.05,ip=5"
 """A month's price of one CPU, one GiB and so on, which are the targets of upstream's price script."""
 
 
-class Pricer(Protocol):
+class Pricer(ABC):
     """A provider's pricing as it is asked."""
 
+    @abstractmethod
     async def price(self, request: Request) -> int:
         """Wad of the currency a block; raises NoBid."""
 
+    async def check(self) -> None:  # noqa: B027 - most need nothing
+        """Return where it can price at all; else raise BadConfig."""
 
-class FunctionPricer:
-    """A pricing function in a thread of its own, answered within ``seconds``."""
+    async def close(self) -> None:  # noqa: B027
+        """End what it keeps running; it may be asked again afterwards."""
 
-    def __init__(self, pricing: Pricing, seconds: float = SCRIPT_SECONDS) -> None:
+
+class FunctionPricer(Pricer):
+    """A function of this program, called in place: one that answers at once, as a tariff does."""
+
+    def __init__(self, pricing: Pricing) -> None:
         self._pricing = pricing
-        self._seconds = seconds
-        self._stuck: threading.Thread | None = None
 
     async def price(self, request: Request) -> int:
         """Wad of the currency a block; raises NoBid."""
-        if self._stuck is not None and self._stuck.is_alive():
-            raise NoBid("the pricing function still hangs on an earlier order")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[int] = loop.create_future()
-
-        def tell(answer: int | None, error: NoBid | None) -> None:
-            if done.done():
-                return
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(answer or 0)
-
-        def work() -> None:
-            try:
-                answer, error = price_order(self._pricing, request), None
-            except NoBid as refusal:
-                answer, error = None, refusal
-            try:
-                loop.call_soon_threadsafe(tell, answer, error)
-            except RuntimeError:
-                return  # the loop has ended
-
-        thread = threading.Thread(target=work, name="pricing", daemon=True)
-        thread.start()
-        try:
-            return await asyncio.wait_for(done, self._seconds)
-        except TimeoutError:
-            self._stuck = thread
-            raise NoBid(
-                f"the pricing function did not answer in {self._seconds:g} s", value=self._seconds
-            ) from None
+        return price_order(self._pricing, request)
 
 
-class ScriptPricer:
+class ScriptPricer(Pricer):
     """A pricing script, run in the sandbox for ``seconds`` at most."""
 
     def __init__(
@@ -102,30 +72,28 @@ class ScriptPricer:
 def open_pricing(named: str | None, tariff: str = STANDARD, seconds: float = SCRIPT_SECONDS) -> Pricer:
     """The pricing that ``--pricing`` names (a script, or ``module:function``), else a tariff.
 
+    Whether there is such a function, its ``check`` says.
+
     Raises:
-        BadConfig: there is no such file or function, or the tariff cannot be read.
+        BadConfig: it is neither a file nor the name of a function, or the tariff cannot be read.
     """
     if named is None:
-        return FunctionPricer(read_tariff(tariff), seconds)
+        return FunctionPricer(read_tariff(tariff))
     path = Path(named).expanduser()
     if path.is_file():
         from weftwork.sandbox.bubble import python_paths
 
         return ScriptPricer(path.read_bytes(), read_only=python_paths(), seconds=seconds)
     module, _, function = named.partition(":")
-    if not function:
+    if not module or not function:
         raise BadConfig(
             f"there is no pricing script {named}",
             value=named,
             hint="--pricing SCRIPT or --pricing module:function",
         )
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadConfig(f"there is no pricing function {named}: {error}", value=named) from error
-    if not callable(found):
-        raise BadConfig(f"{named} is no function", value=named)
-    return FunctionPricer(found, seconds)
+    from weftwork.compute.provider.clerk import Clerk
+
+    return Clerk(named, seconds)
 
 
 def read_tariff(text: str) -> Tariff:

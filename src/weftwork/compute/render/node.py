@@ -29,7 +29,7 @@ from weftwork.compute.render.holding import Held, Holding
 from weftwork.compute.render.local import list_kinds
 from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
-from weftwork.errors import BadInput, Busy, DeadlinePassed, NotFound, Refused, Replayed
+from weftwork.errors import BadInput, Busy, DeadlinePassed, NotFound, Refused, Replayed, WeftError
 from weftwork.records import Domains
 from weftwork.spec.tier import PRESETS
 from weftwork.units import BPS, Digest
@@ -55,6 +55,8 @@ QUEUE = 16
 """Tiles that wait here at most."""
 MAX_SPP = 128
 """Samples a pixel that a challenge may ask for."""
+SPEED_SECONDS = 3.0
+"""How long who asks for a node's speed waits while it is being measured."""
 Wallets = Callable[[], Awaitable[Collection[str]]]
 
 
@@ -77,6 +79,7 @@ class RenderNode:
         tiers: Iterable[str] = tuple(PRESETS["render"]),
         kinds: Iterable[SceneKind] | None = None,
         milli_ob: int = 0,
+        measure: Callable[[], Awaitable[int]] | None = None,
         shown_bps: int = SHOWN_BPS,
         floor: int = FLOOR,
         now: Callable[[], float] = time.time,
@@ -87,7 +90,8 @@ class RenderNode:
     ) -> None:
         """``checkers`` gives the wallets of the subnet's validators, who see what is handed in; ``watchers``
         those that may set challenges and see nothing else; ``kinds`` of scene are taken (None: all that what
-        is installed here renders); ``milli_ob`` is this machine's measured speed."""
+        is installed here renders); ``milli_ob`` is this machine's measured speed, or 0 and ``measure`` finds
+        it when somebody first asks for it."""
         self.account, self.escrow, self.repute = account, escrow, repute
         self.workshop, self.shelf, self.subnet = workshop, shelf, subnet
         self.tiers, self.milli_ob, self.shown_bps, self.floor = tuple(tiers), milli_ob, shown_bps, floor
@@ -101,6 +105,8 @@ class RenderNode:
         self._doing: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._challenged: tuple[Digest, list[TileResult]] | None = None
         self._challenging = asyncio.Lock()
+        self._measure = measure
+        self._measuring: asyncio.Task[int] | None = None
         limits = limits or Limits(body_bytes=MAX_UPLOAD, body_seconds=300.0)
         self.app = NodeApp(name, wants=self.holding.lacks, limits=limits, hosts=hosts)
         self.delivery = Delivery(self.holding, escrow, repute, self.app.log, sleep)
@@ -136,9 +142,10 @@ class RenderNode:
         """Stops serving; bundles stay in the store, and go on when it starts again."""
         if self.running is not None:
             await self.running.stop()
-        for task in list(self._doing.values()):
+        tasks = [*self._doing.values(), *([self._measuring] if self._measuring else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._doing.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.delivery.stop()
         await self.workshop.aclose()
         await self.store.flushed()
@@ -372,10 +379,25 @@ class RenderNode:
             "subnet": self.subnet,
             "tiers": list(self.tiers),
             "kinds": list(self.kinds),
-            "milli_ob": self.milli_ob,
+            "milli_ob": await self._find_speed(),
             "shown_bps": self.shown_bps,
             "max_upload": MAX_UPLOAD,
         }
+
+    async def _find_speed(self) -> int:
+        """Thousandths of an OB; 0 where they are still being measured, or cannot be."""
+        if not self.milli_ob and self._measure is not None:
+            if self._measuring is None:
+                self._measuring = asyncio.ensure_future(self._measure())
+            measuring = self._measuring
+            await asyncio.wait({measuring}, timeout=SPEED_SECONDS)
+            if measuring.done() and self._measuring is measuring:
+                self._measuring = None
+                try:
+                    self.milli_ob = measuring.result()
+                except WeftError as error:
+                    self.app.log.warning("its speed is not known", code=error.code, error=error.sentence)
+        return self.milli_ob
 
     # Who calls
 
