@@ -73,7 +73,8 @@ Agrees = Callable[[Decision], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Who sits in an epoch that has ended: keys by uid, voices as they are now, and all stake."""
+    """Who may sign for an epoch that has ended: keys by uid, voices as they are now, and the stake of all
+    seats."""
 
     signers: dict[int, str]
     voices: dict[int, int]
