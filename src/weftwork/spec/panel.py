@@ -75,8 +75,8 @@ def stood(voice: Voice, epoch: int) -> int:
 
 
 def weigh(voice: Voice, epoch: int) -> int:
-    """What its signature adds: ``min(before, stake, present)``; nothing where it was silent, or once its key is
-    another's."""
+    """What its signature adds: ``min(before, stake, present)``; nothing where it was silent, or once its key
+    is another's."""
     return min(stood(voice, epoch), voice.present) if voice.holds and voice.votes else 0
 
 
