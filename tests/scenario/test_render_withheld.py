@@ -101,6 +101,8 @@ async def test_job_whose_wallet_is_out_of_sight_is_judged_when_it_is_back_unless
             assert await ada.checker.look() == []
         ada.checker._roster = roster
         assert {one.value for one in await ada.checker.look()} == {PPM}
+        ada.checker._missed[job] = 0  # as where a peer asks about it
+        assert await ada.checker.look() == [], "a tile is scored once"
 
         # what was handed in some epochs ago is not judged, also by who never looked before
         for _ in range(checker.RECENT + 1):

@@ -39,7 +39,16 @@ from weftwork.compute.render.gauge import Gauge, Measure
 from weftwork.compute.render.local import require_renderer
 from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, Row, list_by_wallet
 from weftwork.compute.render.worker import RENDER_QUOTA
-from weftwork.errors import BadAnswer, BadInput, ExtraMissing, LedgerError, Refused, Unavailable, WeftError
+from weftwork.errors import (
+    BadAnswer,
+    BadInput,
+    ExtraMissing,
+    LedgerError,
+    LedgerUnavailable,
+    Refused,
+    Unavailable,
+    WeftError,
+)
 from weftwork.spec.job import Status
 from weftwork.spec.panel import Fault
 from weftwork.units import Digest
@@ -117,6 +126,7 @@ class RenderChecker(Judge):
         self._due: dict[str, float] = {}
         self._missed: dict[int, int] = dict(self._read_missed())
         self._silent: dict[int, bool] = dict.fromkeys(self.store.state("check:silent", []), True)
+        self._judged: dict[int, bool] = {}
         self._asked: dict[int, Digest] = {}
         self._refusals: dict[int, tuple[Digest, int]] = {
             job: (Digest(receipt), tries) for job, receipt, tries in self.store.state("check:refusals", [])
@@ -198,7 +208,8 @@ class RenderChecker(Judge):
         for job in dict.fromkeys(jobs):
             out += await self._inspect(job, since)
         self.store.set_state("check:block", head + 1)
-        self.store.set_state("check:missed", list(self._missed.items()))
+        missed = [(job, count) for job, count in self._missed.items() if job not in self._judged]
+        self.store.set_state("check:missed", missed)
         self.store.set_state("check:silent", list(self._silent))
         self._save_refusals()
         await self.store.flushed()
@@ -224,6 +235,9 @@ class RenderChecker(Judge):
                 if found.status == Status.SUBMITTED:
                     await self.panel.decide(self.escrow.review.address, self._write_refusal(job, receipt))
                 del self._refusals[job]
+            except LedgerUnavailable:
+                self._refusals[job] = (receipt, tries)
+                raise
             except WeftError as error:
                 self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
                 if tries + 1 >= REFUSALS:
@@ -253,7 +267,7 @@ class RenderChecker(Judge):
         if seat is None:  # a wallet that is being changed, say: looked for until the job is too old
             self._missed.setdefault(job, 0)
             if len(self._missed) > KEPT:
-                del self._missed[next(iter(self._missed))]
+                del self._missed[next(one for one, count in self._missed.items() if not count)]
             return []
         try:
             findings = await self._examine(found, seat)
@@ -275,6 +289,9 @@ class RenderChecker(Judge):
             await self._note(value, seat, epoch, {"job": job, "why": error.sentence})
             findings = [value]
         self._settle(job)
+        if len(self._judged) >= KEPT:
+            del self._judged[next(iter(self._judged))]
+        self._judged[job] = True
         wrong = next((one for one in findings if not one.value), None)
         if wrong is not None and found.status == Status.SUBMITTED and self.panel is not None:
             self._refusals.setdefault(job, (wrong.receipt, 0))
@@ -366,7 +383,8 @@ class RenderChecker(Judge):
         manifest, rows = await peer.show_bundle(found)
         epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
         key = self.ballot.sampling_key(epoch)
-        drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
+        share = 0 if found.id in self._judged else self.share  # looked at again since a peer asks: no score
+        drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, share)]
         asked = [i for i, (_, receipt, _) in enumerate(rows) if receipt.id == self._asked.get(found.id)]
         if drawn or asked:
             require_renderer(manifest.scene.kind)
