@@ -98,11 +98,13 @@ class PanelWorld(World):
         """The seats of an epoch as the spec takes them, out of stakes and weights."""
         out, now = {}, self.epoch
         for one in self.judges:
-            agent, signer, stake = self.weights.seat(self.subnet, epoch, one.uid)
+            agent, signer, voting = self.weights.seat(self.subnet, epoch, one.uid)
             if int(signer, 16) == 0:
                 continue
+            is_seated = self.weights.seats_at(self.subnet, epoch) >> one.uid & 1
+            stake = self.stakes.stake_at(self.subnet, agent, epoch) if is_seated else 0
             before = self.stakes.stake_at(self.subnet, agent, epoch - 1) if epoch else 0
             present = self.stakes.stake_at(self.subnet, agent, now)
             holds = self.identity.getAgentWallet(agent) == signer
-            out[one.uid] = spec.Voice(stake, before, present, holds)
+            out[one.uid] = spec.Voice(stake, before, present, holds, voting != 0)
         return out

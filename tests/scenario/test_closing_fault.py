@@ -6,7 +6,8 @@ import pytest
 from harness.ledger_world import Actor, LedgerWorld
 
 from weftwork import closing
-from weftwork.errors import ClosingDiffers, Reverted
+from weftwork.errors import ClosingDiffers, LedgerError, Reverted
+from weftwork.ledger import annex
 from weftwork.ledger.deployment import WAD
 from weftwork.ledger.deployment_compute import LAYER
 from weftwork.network.state import read_epoch
@@ -101,7 +102,10 @@ def test_cheat_loses_a_tenth_of_its_collateral_once_for_all_faults_of_an_epoch(c
     court.note(court.cheat.agent, 6, court.alice, court.bob)
     epoch = court.judge()
     before, coins = court.burnt(), world.at("token").call("balanceOf", court.cheat.address)
+    snapshot = closing.read_snapshot(world.chain, world.contracts, world.subnet, epoch)
+    assert snapshot.culprits == (), "bonds and who stood ready do not ask for them"
     plan = court.settle(epoch)
+    assert [one.agent for one in plan.snapshot.culprits] == [court.cheat.agent]
     (claim,) = slashes(plan)
     assert (claim.agent, claim.account, claim.amount) == (court.cheat.agent, court.cheat.address, due)
     assert (court.pledge(court.cheat), court.pledge(court.honest)) == (PLEDGE - due, PLEDGE)
@@ -143,6 +147,29 @@ def test_thread_of_a_slash_says_what_was_burnt_and_names_an_amount_that_was_chan
     thread.entries[str(forged.id)] = Entry(str(forged.id), forged.to_json())
     failed = {(one.name, one.id) for one in verify_thread(thread, world.chain, world.contracts) if not one.ok}
     assert {("proof", str(forged.id)), ("payment", str(forged.id))} <= failed
+
+
+def test_node_that_lost_receipts_or_logs_signs_no_other_closing(court, monkeypatch):
+    world = court.world
+    court.settle(world.epoch - 1)
+    court.note(court.cheat.agent, 5, court.alice)
+    epoch = court.judge()
+    world.seal(epoch)
+    plain, lacking = world.chain.rpc, []
+
+    def pruned(method: str, *params: object) -> object:
+        if method not in lacking or (method == "eth_getLogs" and annex.RAISED not in params[0]["topics"]):
+            return plain(method, *params)
+        return [] if method == "eth_getLogs" else None
+
+    monkeypatch.setattr(world.chain, "rpc", pruned)
+    for one in ("eth_getTransactionReceipt", "eth_getLogs"):
+        annex._trails.pop(world.chain, None)
+        lacking[:] = [one]
+        with pytest.raises(LedgerError, match="the ledger has no"):
+            world.plan(epoch)
+    lacking.clear()
+    assert len(slashes(world.plan(epoch))) == 1
 
 
 def test_panel_of_a_stranger_and_a_minority_of_this_one_slash_nobody(court):

@@ -14,7 +14,7 @@ from weftwork.closing.chance import PPM
 from weftwork.compute.panel import Decision
 from weftwork.compute.render.checker import RenderChecker
 from weftwork.compute.render.errand import Errand
-from weftwork.compute.render.peer import COLLATERAL
+from weftwork.compute.render.peer import COLLATERAL, NodeSeat
 from weftwork.compute.render.scene import read_scene
 from weftwork.errors import BadInput, LedgerError, Refused, Reverted, Unavailable
 from weftwork.network.render import CheckerRole, NodeRole
@@ -189,6 +189,18 @@ async def test_scene_that_is_a_program_costs_nobody_collateral_and_accusations_a
             await agree(fault, more=bytes(32))
         with pytest.raises(Refused, match="not that agent's"):
             await agree(replace(fault, agent=ada.place.agent))
+        roster = ada.checker._roster
+
+        async def with_a_twin() -> list[NodeSeat]:
+            seats = await roster()
+            twins = [replace(seat, uid=9, agent=99, pledge=seat.pledge + 1) for seat in seats]
+            return [*seats, *twins]
+
+        ada.checker._roster = with_a_twin
+        for agent in (99, honest.place.agent):  # any agent of that wallet, whichever has most to lose here
+            with pytest.raises(Refused, match="costs no collateral"):
+                await agree(replace(fault, agent=agent))
+        ada.checker._roster = roster
         with pytest.raises(Refused, match="has that receipt"):
             await agree(replace(fault, evidence=Digest.of(b"none")))
         with pytest.raises(LedgerError):

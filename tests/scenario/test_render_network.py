@@ -264,6 +264,17 @@ async def test_a_silent_creators_bundle_is_paid_after_72_hours_and_not_before(tm
         assert studio.coins("ada") == before + budget
 
 
+async def test_where_nodes_have_too_little_collateral_the_error_says_so(tmp_path: Path) -> None:
+    async with Studio(tmp_path) as studio:
+        await studio.add_node("bare", collateral=WAD)
+        artist = await studio.open()
+        scene, files = studio.scene()
+        await artist.order(scene, files, [1])
+        with pytest.raises(Unavailable, match="1 nodes here have less than the 50 WEFT of collateral"):
+            await artist.run()
+        assert artist.journal.spent == 0
+
+
 async def test_a_node_gets_no_scene_that_it_does_not_render_and_no_blame_for_it(tmp_path: Path) -> None:
     async with Studio(tmp_path) as studio:
         other = await studio.add_node("other", kinds=["blend"])

@@ -19,10 +19,18 @@ payout.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from weftwork.closing.snapshot import Bonds, EpochSnapshot, Sealed, read_closing, read_sealed, read_snapshot
+from weftwork.closing.snapshot import (
+    Bonds,
+    EpochSnapshot,
+    Sealed,
+    read_closing,
+    read_culprits,
+    read_sealed,
+    read_snapshot,
+)
 from weftwork.errors import BadRecord, ClosingDiffers, EpochNotFound, Reverted
 from weftwork.ledger.client import Ledger, Receipt
 from weftwork.ledger.contract import Contract
@@ -183,7 +191,9 @@ def plan_closing(
             hint="close that epoch first, or skip it once it has stalled",
         )
     before = read_bonds(ledger, contracts, subnet, epoch, cache)
-    return compute_closing(read_snapshot(ledger, contracts, subnet, epoch), sealed, before)
+    snapshot = read_snapshot(ledger, contracts, subnet, epoch)
+    culprits = read_culprits(ledger, contracts, subnet, epoch, snapshot.last_block)
+    return compute_closing(replace(snapshot, culprits=culprits), sealed, before)
 
 
 def verify_closing(

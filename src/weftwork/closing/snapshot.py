@@ -69,7 +69,8 @@ class Culprit:
 class EpochSnapshot:
     """Everything public that an epoch's closing depends on, at its last block; one entry a uid.
 
-    ``culprits`` are the agents whose faults came on record since the last closing, by rising id.
+    ``culprits`` are the agents whose faults came on record since the last closing, by rising id; only a
+    closing needs them, so :func:`read_culprits` reads them for it.
     """
 
     chain_id: int
@@ -171,7 +172,6 @@ def read_snapshot(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int)
         weights=tuple(row if uid in judges else {} for uid, row in enumerate(rows)),
         committed_at=tuple(committed),
         seats=tuple(seats),
-        culprits=read_culprits(ledger, contracts, subnet, epoch, last),
     )
 
 
@@ -181,7 +181,8 @@ def read_culprits(
     """The agents that the subnet's panel has put on record, from the end of the last closed epoch before
     ``epoch`` to the block ``last``; none where no panel stood behind the subnet then.
 
-    A fault of an epoch that was skipped thus waits for the next closing, as fees do.
+    A fault of an epoch that was skipped thus waits for the next closing, as fees do. Raises LedgerError where
+    the node no longer has what says whether there is a panel.
     """
     panel = find_panel(ledger, contracts, subnet, block=last)
     if panel is None:

@@ -73,7 +73,8 @@ Agrees = Callable[[Decision], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Who sits in an epoch that has ended: keys by uid, voices as they are now, and all stake."""
+    """Who may sign for an epoch that has ended: keys by uid, voices as they are now, and the stake of all
+    seats."""
 
     signers: dict[int, str]
     voices: dict[int, int]
@@ -94,12 +95,14 @@ class PanelSeat:
         now: Callable[[], float],
         log: Any,
         agrees: Agrees,
+        seconds: float | None = None,
     ) -> None:
-        """``domain`` is that of signed calls; ``log`` has the methods of a structlog logger."""
+        """``domain`` is that of signed calls; ``log`` has the methods of a structlog logger; ``seconds`` are
+        what a peer may take to judge (None: the client's own)."""
         self.ballot = ballot
         self.panel = ballot.ledger.contract("Panel", panel)
         self._domain, self._peers, self._http = domain, peers, http
-        self._now, self._log, self._agrees = now, log, agrees
+        self._now, self._log, self._agrees, self._seconds = now, log, agrees, seconds
         self._seen = ReplayCache()
 
     # Deciding
@@ -154,12 +157,19 @@ class PanelSeat:
             self._check(decision, own, bench)
             votes[own.uid] = own
         asked = [
-            self._ask(peer, decision, own, bench, votes)
+            asyncio.ensure_future(self._ask(peer, decision, own, bench, votes))
             for peer in await self._peers()
             if peer.wallet.lower() != self.ballot.account.address.lower()
         ]
-        for call in asyncio.as_completed(asked):
-            await call
+        try:
+            for call in asyncio.as_completed(asked):
+                await call
+                if carries(sum(bench.voices[uid] for uid in votes), bench.total):
+                    break  # who is slow is not waited for
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
         return votes
 
     async def _ask(
@@ -169,7 +179,7 @@ class PanelSeat:
         body = to_json({"decision": decision.to_json(), "vote": own.to_json()})
         try:
             head = sign_call(account, "POST", PATH, body, peer.wallet, self._domain, now=int(self._now()))
-            reply = await self._http.post_json(peer.endpoint + PATH, body, head)
+            reply = await self._http.post_json(peer.endpoint + PATH, body, head, timeout=self._seconds)
             if reply.status != 200 or not isinstance(reply.body, dict):
                 words = reply.body.get("error") if isinstance(reply.body, dict) else reply.status
                 self._log.warning("a peer does not sign", peer=peer.wallet, answer=str(words)[:200])

@@ -25,7 +25,7 @@ interface Weights:
     def subnets() -> address: view
     def identity() -> address: view
     def stakes() -> address: view
-    def active_at(subnet: uint256, epoch: uint256) -> uint256: view
+    def seats_at(subnet: uint256, epoch: uint256) -> uint256: view
     def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256): view
 
 
@@ -225,7 +225,8 @@ def voice(epoch: uint256, uid: uint256) -> uint256:
 @view
 def total(epoch: uint256) -> uint256:
     """
-    @notice All stake of an epoch that has ended, of which more than half decides.
+    @notice The stake of all seats of an epoch that has ended, of which more than half decides; also of those who were
+            silent in it, whose voice is zero.
     """
     return self._total(epoch)
 
@@ -258,17 +259,24 @@ def _signed(
 @internal
 @view
 def _total(epoch: uint256) -> uint256:
-    active: uint256 = staticcall Weights(weights).active_at(self.subnet, epoch)
+    """
+    @dev The stake that stood on every seat. Who is silent is counted as against: otherwise dust that reveals alone, where
+         the others have nothing to weigh yet, would be a majority.
+    """
+    if epoch == 0:
+        return 0
+
+    word: uint256 = staticcall Weights(weights).seats_at(self.subnet, epoch)
     total: uint256 = 0
     for uid: uint256 in range(MAX_UIDS):
-        if active >> uid == 0:
+        if word >> uid == 0:
             break
-        if (active >> uid) & 1 == 1:
+        if (word >> uid) & 1 == 1:
             agent: uint256 = 0
             signer: address = empty(address)
-            stood: uint256 = 0
-            agent, signer, stood = self._stood(epoch, uid)
-            total += stood
+            stake: uint256 = 0
+            agent, signer, stake = staticcall Weights(weights).seat(self.subnet, epoch, uid)
+            total += min(self._stake(agent, epoch), self._stake(agent, epoch - 1))
     return total
 
 

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from weftwork.errors import BadConfig, NetworkNotFound, Reverted
-from weftwork.ledger.deployment import RAISED, WAD, Contracts, open_subnet
+from weftwork.ledger.annex import find_annex
+from weftwork.ledger.deployment import WAD, Contracts, open_subnet
 from weftwork.ledger.hash import keccak
 from weftwork.records import NO_ADDRESS
 from weftwork.spec import bme_preset, take
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from weftwork.spec.subnet import SubnetParams
 
 LAYER: Final = "compute"
-ANNEXED: Final = "0x" + keccak(b"Annexed(address,string,(string,address)[])").hex()
 ARTIFACTS: Final = {
     "market": "Market",
     "prices": "Prices",
@@ -285,11 +285,12 @@ def find_panel(
     """The panel behind which the validators of ``subnet`` stood at a ``block`` (None: now); None for none.
 
     Anyone deploys a panel and binds it to any subnet: believed are those that the founder annexed with the
-    compute layer, where they listen to this network's ``Weights``.
+    compute layer, where they listen to this network's ``Weights``. Raises LedgerError where the ledger's node
+    no longer has what it takes to know: validators that differ in that would sign different closings.
     """
     at = "latest" if block is None else hex(block)
     try:
-        parts = find_annex(ledger, contracts, LAYER, block=at)
+        parts = find_annex(ledger, contracts, LAYER, block=block)
     except NetworkNotFound:
         return None
     for name in DOORS:
@@ -304,45 +305,3 @@ def find_panel(
         if bound == (subnet, contracts.weights):
             return panel
     return None
-
-
-def find_annex(ledger: Ledger, contracts: Contracts, layer: str, *, block: str = "latest") -> dict[str, str]:
-    """The contracts of one layer of a network by name, as its founder had annexed by ``block``.
-
-    Raises NetworkNotFound.
-    """
-    from weftwork.ledger.artifact import artifact_of
-
-    network = "0x" + contracts.epochs[2:].lower().zfill(64)
-    wanted = [ANNEXED, network, "0x" + keccak(layer.encode()).hex()]
-    logs = ledger.rpc("eth_getLogs", {"fromBlock": "0x0", "toBlock": block, "topics": wanted})
-    if logs:
-        founder = find_founder(ledger, contracts)
-        kind = artifact_of("Annex").codec.events[bytes.fromhex(ANNEXED[2:])]
-        for log in logs:
-            if founder is not None and _deployer(ledger, log) == founder:
-                topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-                args = kind.decode(topics, bytes.fromhex(log["data"][2:]))
-                return {str(name): str(place) for name, place in args["parts"]}
-    raise NetworkNotFound(
-        f"the network at {contracts.epochs} has no {layer} layer",
-        value=contracts.epochs,
-        hint="its founder adds it by starting once more: weft up",
-    )
-
-
-def find_founder(ledger: Ledger, contracts: Contracts) -> str | None:
-    """The account that deployed a network's ``Epochs``, by a transaction of its own; None for any other."""
-    raised = ledger.rpc(
-        "eth_getLogs",
-        {"fromBlock": "0x0", "toBlock": "latest", "address": contracts.epochs, "topics": [RAISED]},
-    )
-    return _deployer(ledger, raised[0]) if raised else None
-
-
-def _deployer(ledger: Ledger, log: Mapping[str, Any]) -> str | None:
-    """Who deployed the contract that wrote ``log`` in its constructor, by a transaction of its own."""
-    receipt = ledger.receipt(log["transactionHash"])
-    if receipt is None or str(receipt.get("contractAddress") or "").lower() != log["address"].lower():
-        return None
-    return str(receipt["from"])

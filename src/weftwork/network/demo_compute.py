@@ -374,7 +374,8 @@ class ComputeAct:
         if event.kind == "tile":
             row.tiles += 1
         elif event.kind in ("cheat", "lost"):
-            row.refused, row.wrong = str(event.facts["why"]), event.kind == "cheat"
+            row.refused = str(event.facts["why"])
+            row.wrong |= event.kind == "cheat"
             why = "is caught: its tile differs from the same tile rendered again"
             why = why if event.kind == "cheat" else "stops answering in mid-job"
             self.say(f"   {name} {why}; its tiles go to another node, unpaid")

@@ -129,12 +129,8 @@ def open_network(
 
 def _add_compute(ledger: Ledger, contracts: Contracts, founder: Account, preset: str, **options: int) -> None:
     """The compute layer beside a network, with its checkers' subnets, where ``founder`` deployed it."""
-    from weftwork.ledger.deployment_compute import (
-        deploy_compute,
-        find_compute,
-        find_founder,
-        open_panels,
-    )
+    from weftwork.ledger.annex import find_founder
+    from weftwork.ledger.deployment_compute import deploy_compute, find_compute, open_panels
     from weftwork.spec.subnet import SUBNET_PRESETS
 
     if find_founder(ledger, contracts) != founder.address:

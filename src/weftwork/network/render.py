@@ -84,9 +84,10 @@ class Ground:
         for one in await self.neurons(fresh=True):
             if one.card is not None and one.card.role == "provider" and one.card.subnet == self.subnet:
                 standing = await asyncio.to_thread(self.repute.standing, one.agent)
-                pledge = await asyncio.to_thread(stakes.call, "collateral_of", self.subnet, one.agent)
+                stands = await asyncio.to_thread(stakes.call, "collateral_of", self.subnet, one.agent)
+                held = await asyncio.to_thread(stakes.call, "collaterals", self.subnet, one.agent)
                 seat = NodeSeat(one.uid, one.agent, one.wallet, one.card.endpoint, standing)
-                out.append(replace(seat, collateral=int(pledge)))
+                out.append(replace(seat, collateral=int(stands), pledge=int(held.amount)))
         return out
 
     async def checkers(self) -> Collection[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from weftwork.closing import ClosingPlan
     from weftwork.compute.render.evidence import TileOrder
     from weftwork.ledger import Ledger
+    from weftwork.ledger.contract import Event
     from weftwork.ledger.deployment import Contracts
 
 SIGNERS = {"request": "requester", "receipt": "worker", "score": "validator", "weights": "validator"}
@@ -289,23 +290,28 @@ class Verifier:
             if (event.args["account"], event.args["amount"]) == (record.account, record.amount)
         ]
         if paid and record.claim == ClaimKind.SLASH:
-            yield self._check_burn(entry, record, closing.subnet, paid[0].tx)
+            yield self._check_burn(entry, record, closing.subnet, paid[0])
         elif paid:
             yield Check(True, "payment", entry.id, f"paid to {record.account} in {paid[0].tx[:10]}…")
         else:
             said = "the ledger paid something else" if found else "not claimed yet"
             yield Check(False if found else None, "payment", entry.id, said)
 
-    def _check_burn(self, entry: Entry, record: Any, subnet: int, tx: str) -> Check:
-        """What a leaf of a fault burnt: its amount, or the part of it that the collateral still allowed."""
+    def _check_burn(self, entry: Entry, record: Any, subnet: int, claimed: Event) -> Check:
+        """What a leaf of a fault burnt: its amount, or the part of it that the collateral still allowed. Of
+        one transaction it is the first cut after its claim."""
         assert self.ledger is not None
         assert self.contracts is not None
         stakes = self.contracts.at(self.ledger, "stakes")
-        cuts = [e for e in stakes.events("Slashed", subnet=subnet, agent=record.agent) if e.tx == tx]
-        burnt = cuts[0].args["burned"] if cuts else 0
+        cuts = [
+            event
+            for event in stakes.events("Slashed", subnet=subnet, agent=record.agent)
+            if event.tx == claimed.tx and event.index > claimed.index
+        ]
+        burnt = min(cuts, key=lambda event: event.index).args["burned"] if cuts else 0
         detail = (
             f"{burnt} of the {record.amount} wad due of agent {record.agent}'s collateral "
-            f"were burnt in {tx[:10]}…, paid to nobody"
+            f"were burnt in {claimed.tx[:10]}…, paid to nobody"
         )
         return Check(bool(cuts) and burnt <= record.amount, "burn", entry.id, detail)
 

@@ -1,7 +1,8 @@
 """Validators of a subnet as one account: what more than half of their stake has signed is carried out once.
 
 Mirror of ``Panel.vy``; the sentences of refusals are the contract's. What counts is what can still be lost:
-a seat decides with the stake that it had when the epoch began and when it ended, and that it has still.
+a seat decides with the stake that it had when the epoch began and when it ended, and that it has still. Seats
+that were silent are counted as against.
 
 A panel is its own docket: a decision whose target is the panel itself puts an agent's fault on record, once
 for each agent and work; what that costs is said by :func:`weftwork.spec.stake.price_fault`.
@@ -53,26 +54,30 @@ class Voice:
     """A seat of an epoch that has ended.
 
     Attributes:
-        stake: with which it voted on the epoch's closing; 0 if it was inactive or below the threshold.
+        stake: what its agent had at the end of the epoch; 0 if the seat was given up before.
         before: what its agent had at the end of the epoch before.
         present: what its agent has now.
         holds: whether the seat's key is still its agent's wallet.
+        votes: whether it may sign the epoch's closing: it was active, and not below the threshold.
     """
 
     stake: int
     before: int
     present: int
     holds: bool = True
+    votes: bool = True
 
 
 def stood(voice: Voice, epoch: int) -> int:
-    """The stake that was there all through the epoch: ``min(before, stake)``; none in the first epoch."""
+    """The stake that was there all through the epoch: ``min(before, stake)``; none in the first epoch. This
+    much is in the total, whether the seat was silent or not."""
     return min(voice.stake, voice.before) if epoch else 0
 
 
 def weigh(voice: Voice, epoch: int) -> int:
-    """What its signature adds: ``min(before, stake, present)``, nothing once its key is another's."""
-    return min(stood(voice, epoch), voice.present) if voice.holds else 0
+    """What its signature adds: ``min(before, stake, present)``; nothing where it was silent, or once its key
+    is another's."""
+    return min(stood(voice, epoch), voice.present) if voice.holds and voice.votes else 0
 
 
 def carries(signed: int, total: int) -> bool:

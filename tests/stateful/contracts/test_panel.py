@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from harness.panel import PanelWorld
@@ -126,7 +127,7 @@ class PanelMachine(RuleBasedStateMachine):
         voices = world.voices(epoch)
         assert world.panel.total(epoch) == sum(spec.stood(one, epoch) for one in voices.values())
         for uid, one in voices.items():
-            assert world.panel.voice(epoch, uid) == min(spec.stood(one, epoch), one.present)
+            assert world.panel.voice(epoch, uid) == spec.weigh(replace(one, holds=True), epoch)
 
     @invariant()
     def decisions_are_those_of_the_spec_and_no_unit_moved(self):

@@ -168,20 +168,47 @@ def test_validator_whose_wallet_changed_counts_nothing_and_spoils_nothing(world)
     assert world.decide(world.call(7), most, least) == 60 * WAD
 
 
-def test_validator_that_did_not_reveal_twice_has_no_voice(world):
+def test_validator_that_did_not_reveal_twice_has_no_voice_and_counts_as_against(world):
     most, middle, least = world.judges
+    for _ in range(2):
+        world.judge_all(but=(middle, least))
+        world.next_epoch()
+    assert world.panel.voice(world.epoch - 1, middle.uid) == 0
+    assert world.panel.total(world.epoch - 1) == 100 * WAD
+    assert world.decide(world.call(7), most, middle, least) == 60 * WAD
     for _ in range(2):
         world.judge_all(but=(most,))
         world.next_epoch()
-    assert world.panel.voice(world.epoch - 1, most.uid) == 0
-    assert world.decide(world.call(7), middle) == 30 * WAD
     with world.vm.reverts("panel: majority is not reached"):
-        world.decide(world.call(8), most, least)
+        world.decide(world.call(8), most, middle, least)
+
+
+def test_dust_that_alone_reveals_decides_nothing_while_the_others_have_nothing_to_weigh():
+    world = PanelWorld((600, 300, 1))
+    honest, other, dust = world.judges
+    for _ in range(2):
+        world.judge_all(but=(honest, other))
+        world.next_epoch()
+    assert world.weights.active_at(world.subnet, world.epoch - 1) == 1 << dust.uid
+    for decide in (lambda: world.fault(world.mia.agent, 5, dust), lambda: world.decide(world.call(7), dust)):
+        with world.vm.reverts("panel: majority is not reached"):
+            decide()
+    assert world.panel.fault_of(world.mia.agent, 5) == bytes(32)
+
+
+def test_seat_that_was_given_up_is_not_in_the_total(world):
+    most, middle, _ = world.judges
+    world.weights.leave(world.subnet, most.uid, sender=most.account)
+    world.next_epoch()
+    world.judge_all()
+    world.next_epoch()
+    assert world.panel.total(world.epoch - 1) == 40 * WAD
+    assert world.decide(world.call(7), middle) == 30 * WAD
 
 
 def test_where_nobody_judges_nothing_is_decided(world):
     world.vm.mine(200)
-    assert world.panel.total(world.epoch - 1) == 0
+    assert world.panel.total(world.epoch - 1) == 100 * WAD
     with world.vm.reverts("panel: majority is not reached"):
         world.decide(world.call(7), *world.judges)
 

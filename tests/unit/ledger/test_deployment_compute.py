@@ -6,6 +6,7 @@ import pytest
 
 from weftwork import ledger
 from weftwork.errors import NetworkNotFound
+from weftwork.ledger.annex import find_annex, find_founder
 from weftwork.ledger.deployment import WAD, deploy_network
 from weftwork.ledger.deployment_compute import (
     DOORS,
@@ -14,9 +15,7 @@ from weftwork.ledger.deployment_compute import (
     ComputeContracts,
     ComputeTerms,
     deploy_compute,
-    find_annex,
     find_compute,
-    find_founder,
     find_panel,
     open_panels,
 )

@@ -14,18 +14,16 @@ node collateral, paid or not: each checker that is asked renders that tile again
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from weftwork.closing.chance import PPM, is_sampled
+from weftwork.closing.chance import is_sampled
 from weftwork.closing.judge import Judge
 from weftwork.compute.panel import PATH, Decision, PanelSeat
-from weftwork.compute.render.asset import MAX_ASSET
-from weftwork.compute.render.bundle import Manifest, Order, check_receipt, deliverable, order_text
 from weftwork.compute.render.challenge import (
     CHALLENGE_TILE,
     Speed,
@@ -34,14 +32,23 @@ from weftwork.compute.render.challenge import (
     judge_answer,
     next_challenge,
 )
-from weftwork.compute.render.compare import compare_pixels, find_fault, is_beyond_doubt
-from weftwork.compute.render.docket import Docket
-from weftwork.compute.render.error import TileDiffers
+from weftwork.compute.render.docket import TRIES, Docket
+from weftwork.compute.render.error import RenderWorkerLost, SceneStopped, TileDiffers, WorkWithheld
 from weftwork.compute.render.evidence import RULE, keep_bundle
+from weftwork.compute.render.gauge import Gauge, Measure
 from weftwork.compute.render.local import require_renderer
-from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, list_by_wallet
-from weftwork.errors import BadAnswer, BadInput, ExtraMissing, LedgerError, Refused, Unavailable, WeftError
-from weftwork.records import Receipt, Signed
+from weftwork.compute.render.peer import COLLATERAL, NodePeer, NodeSeat, Row, list_by_wallet
+from weftwork.compute.render.worker import RENDER_QUOTA
+from weftwork.errors import (
+    BadAnswer,
+    BadInput,
+    ExtraMissing,
+    LedgerError,
+    LedgerUnavailable,
+    Refused,
+    Unavailable,
+    WeftError,
+)
 from weftwork.spec.job import Status
 from weftwork.spec.panel import Fault
 from weftwork.units import Digest
@@ -60,10 +67,15 @@ MEAN_CHALLENGE = 3_600.0
 """Seconds between two challenges of a node, on average."""
 CHALLENGE_SPP = 16
 SHOWN_TILES = 2
-DECLARATIVE = ("mitsuba-xml",)
-"""Scenes whose tiles can cost collateral: a scene that is a program can be written to differ each time."""
-KEPT = 256
-"""Measurements that are kept, so that a peer's question about a tile that was looked at costs nothing."""
+RECENT = 3
+"""Epochs back to which handed-in work is judged: later a release may render otherwise. Peers' accusations of
+such work are answered for as long as they are made."""
+REFUSALS = 3 * PATIENCE
+"""Looks at which the panel is asked to refuse one bundle."""
+KEPT = 1_000
+"""Jobs that are kept in mind of those whose node shows nothing, or is not in sight."""
+MARGIN = 60.0
+"""Seconds that a peer is given beside those of a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +93,6 @@ class Finding:
     grave: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A tile beside the same tile rendered again: value in millionths, why it is not full, the facts of it,
-    and whether it is further off than any honest build's would be."""
-
-    value: int
-    why: str
-    facts: dict[str, Any]
-    grave: bool = False
-
-
-Row = tuple[Order, Signed[Receipt], str]
-"""A tile's order, its receipt, and the build that made it."""
 NodeRoster = Callable[[], Awaitable[Sequence[NodeSeat]]]
 
 
@@ -126,7 +125,15 @@ class RenderChecker(Judge):
         self._seats: dict[str, NodeSeat] = {}
         self._due: dict[str, float] = {}
         self._missed: dict[int, int] = dict(self._read_missed())
-        self._measured: dict[Digest, Measure] = {}
+        self._silent: dict[int, bool] = dict.fromkeys(self.store.state("check:silent", []), True)
+        self._judged: dict[int, bool] = {}
+        self._asked: dict[int, Digest] = {}
+        self._refusals: dict[int, tuple[Digest, int]] = {
+            job: (Digest(receipt), tries) for job, receipt, tries in self.store.state("check:refusals", [])
+        }
+        self._pressing: asyncio.Task[None] | None = None
+        self._agents: dict[str, set[int]] = {}
+        self.gauge = Gauge(workshop)
         self.app.get("/v1/speeds")(self.show_speeds)
         self.panel: PanelSeat | None = None
         self.docket: Docket | None = None
@@ -140,6 +147,7 @@ class RenderChecker(Judge):
                 now=self._now,
                 log=self.app.log,
                 agrees=self.agree,
+                seconds=(workshop.quota or RENDER_QUOTA).seconds + MARGIN,
             )
             self.docket = Docket(self.panel, self.store, self.app.log)
             self.app.post(PATH)(self.panel.take)
@@ -149,12 +157,21 @@ class RenderChecker(Judge):
 
     async def stop(self) -> None:
         """Stops serving and ends the renderers."""
+        if self._pressing is not None:
+            self._pressing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WeftError):
+                await self._pressing
         await super().stop()
+        await self.gauge.aclose()
         await self.workshop.aclose()
 
     async def list_seats(self) -> Sequence[tuple[int, str]]:
         """The nodes that the ledger knows now, as (uid, wallet)."""
-        seats = list_by_wallet(await self._roster())
+        roster = await self._roster()
+        self._agents = {}
+        for one in roster:
+            self._agents.setdefault(one.wallet.lower(), set()).add(one.agent)
+        seats = list_by_wallet(roster)
         self._seats = {wallet.lower(): seat for wallet, seat in seats.items()}
         return [(seat.uid, seat.wallet) for seat in self._seats.values()]
 
@@ -174,51 +191,110 @@ class RenderChecker(Judge):
     # Looking
 
     async def look(self) -> list[Finding]:
-        """Checks what was handed in since the last look, or not seen then; what is wrong beyond doubt it has
-        put on record. Raises LedgerError."""
+        """Checks what was handed in since the last look, or not seen then; what is wrong it has refused, and
+        what is wrong beyond doubt put on record. Raises LedgerError."""
+        out = await self._survey()
+        await self.press()
+        return out
+
+    async def _survey(self) -> list[Finding]:
         await self.list_seats()
-        cursor = int(self.store.state("check:block", 0))
+        oldest, since = await asyncio.to_thread(self._began, RECENT)
+        cursor = max(oldest, int(self.store.state("check:block", 0)))
         head = await asyncio.to_thread(self.escrow.ledger.block_number)
         events = await asyncio.to_thread(self.escrow.jobs.events, "JobSubmitted", cursor, head)
         jobs = [*self._missed, *(int(event.args["jobId"]) for event in events)]
         out: list[Finding] = []
         for job in dict.fromkeys(jobs):
-            out += await self._inspect(job)
+            out += await self._inspect(job, since)
         self.store.set_state("check:block", head + 1)
-        self.store.set_state("check:missed", list(self._missed.items()))
+        missed = [(job, count) for job, count in self._missed.items() if job not in self._judged]
+        self.store.set_state("check:missed", missed)
+        self.store.set_state("check:silent", list(self._silent))
+        self._save_refusals()
         await self.store.flushed()
-        if self.docket is not None:
-            await self.docket.press()
         return out
 
-    async def _inspect(self, job: int) -> list[Finding]:
+    def _began(self, back: int) -> tuple[int, int]:
+        """The block and the time at which the epoch began that was ``back`` before this one; blocks."""
+        ballot = self.ballot
+        epoch = max(0, ballot.phase().epoch - back)
+        first = ballot.contracts.at(ballot.ledger, "subnets").call("first_block", ballot.subnet, epoch)
+        block = min(int(first), ballot.ledger.block_number())
+        return block, int(ballot.ledger.block(block)["timestamp"])
+
+    async def press(self) -> None:
+        """Has the panel refuse what was found wrong, and put on record what is so beyond doubt: what too few
+        sign is asked again. Raises LedgerError."""
+        if self.panel is None or self.docket is None:
+            return
+        for job, (receipt, tries) in list(self._refusals.items()):
+            found = await asyncio.to_thread(self.escrow.read, job)
+            self._refusals[job] = (receipt, tries + 1)
+            try:
+                if found.status == Status.SUBMITTED:
+                    await self.panel.decide(self.escrow.review.address, self._write_refusal(job, receipt))
+                del self._refusals[job]
+            except LedgerUnavailable:
+                self._refusals[job] = (receipt, tries)
+                raise
+            except WeftError as error:
+                self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
+                if tries + 1 >= REFUSALS:
+                    del self._refusals[job]
+        self._save_refusals()
+        await self.docket.press()
+
+    def _save_refusals(self) -> None:
+        rows = [[job, str(receipt), tries] for job, (receipt, tries) in self._refusals.items()]
+        self.store.set_state("check:refusals", rows)
+
+    def _miss(self, job: int) -> int:
+        """Counts a look at which a job could not be judged; how many there were."""
+        self._missed[job] = self._missed.get(job, 0) + 1
+        return self._missed[job]
+
+    def _settle(self, job: int) -> list[Finding]:
+        self._missed.pop(job, None)
+        self._asked.pop(job, None)
+        return []
+
+    async def _inspect(self, job: int, since: int) -> list[Finding]:
         found = await asyncio.to_thread(self.escrow.read, job)
+        if found.evaluator != self.escrow.parts.review or found.submitted_at < since:
+            return self._settle(job)
         seat = self._seats.get(found.node.lower())
-        if seat is None or found.evaluator != self.escrow.parts.review:
-            self._missed.pop(job, None)
+        if seat is None:  # a wallet that is being changed, say: looked for until the job is too old
+            self._missed.setdefault(job, 0)
+            if len(self._missed) > KEPT:
+                del self._missed[next(one for one, count in self._missed.items() if not count)]
             return []
         try:
             findings = await self._examine(found, seat)
-        except ExtraMissing as error:  # the lack is this checker's, and nothing against the node
-            self._missed.pop(job, None)
+        except (ExtraMissing, SceneStopped, RenderWorkerLost) as error:  # the lack is this checker's own
+            if isinstance(error, RenderWorkerLost) and self._miss(job) < PATIENCE:
+                return []
             self.app.log.warning("a bundle cannot be judged here", job=job, error=error.sentence)
-            return []
+            return self._settle(job)
         except (Unavailable, Refused, BadInput, BadAnswer, TileDiffers) as error:
             proven = isinstance(error, (BadAnswer, TileDiffers))
-            self._missed[job] = self._missed.get(job, 0) + 1
-            if not proven and self._missed[job] < PATIENCE:
+            if self._miss(job) < PATIENCE and not proven:
                 return []
-            value = Finding(job, seat.wallet, found.deliverable, 0, error.sentence)
+            if len(self._silent) >= KEPT:
+                del self._silent[next(iter(self._silent))]
+            self._silent[job] = True
+            named = Digest(error.value) if isinstance(error, WorkWithheld) else found.deliverable
+            value = Finding(job, seat.wallet, named, 0, error.sentence)
             epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
             await self._note(value, seat, epoch, {"job": job, "why": error.sentence})
             findings = [value]
-        self._missed.pop(job, None)
+        self._settle(job)
+        if len(self._judged) >= KEPT:
+            del self._judged[next(iter(self._judged))]
+        self._judged[job] = True
         wrong = next((one for one in findings if not one.value), None)
         if wrong is not None and found.status == Status.SUBMITTED and self.panel is not None:
-            try:
-                await self.panel.decide(self.escrow.review.address, self._write_refusal(job, wrong.receipt))
-            except WeftError as error:
-                self.app.log.warning("a wrong bundle stands", job=job, error=error.sentence)
+            self._refusals.setdefault(job, (wrong.receipt, 0))
         grave = next((one for one in findings if one.grave), None)
         if grave is not None and self.docket is not None:
             self.docket.accuse(Fault(seat.agent, job, grave.receipt))
@@ -247,16 +323,30 @@ class RenderChecker(Judge):
         seat = self._seats.get(found.node.lower())
         if seat is None or found.status != Status.SUBMITTED:
             raise Refused("that job is not under review", value=job)
+        peer = self._peer(seat)
         try:
-            manifest, rows = await self._read_evidence(self._peer(seat), found)
+            manifest, rows = await peer.show_bundle(found)
         except BadAnswer:
             return  # the node shows other work than it handed in
         except (Refused, Unavailable) as error:
-            if self._missed.get(job, 0) + 1 >= PATIENCE:
-                return
-            raise Refused("the node may still show its work", value=error.sentence) from error
-        if (await self._measure_receipt(self._peer(seat), manifest, rows, receipt)).value:
+            self._require_patience(job, error)
+            return
+        index = self._find_row(rows, receipt)
+        try:
+            measured = await self.gauge.measure(peer, manifest, index, rows[index])
+        except WorkWithheld as error:
+            self._asked[job] = receipt  # and looks for itself from now on
+            self._require_patience(job, error)
+            return
+        if measured.value:
             raise Refused("that tile is right", value=str(receipt))
+
+    def _require_patience(self, job: int, error: WeftError) -> None:
+        """Returns where the node of a job has shown nothing for long enough, by this checker's own looks."""
+        if job in self._silent or self._missed.get(job, 0) + 1 >= PATIENCE:
+            return
+        self._missed.setdefault(job, 0)
+        raise Refused("the node may still show its work", value=error.sentence) from error
 
     async def _agree_fault(self, data: bytes) -> None:
         """Returns where a fault should be on record: silence proves nothing, whatever became of the job."""
@@ -265,132 +355,73 @@ class RenderChecker(Judge):
             raise Refused("a fault names an agent, a job and a receipt", value=len(data))
         found = await asyncio.to_thread(self.escrow.read, fault.work)
         await self.list_seats()
-        seat = self._seats.get(found.node.lower())
-        if seat is None or seat.agent != fault.agent or found.evaluator != self.escrow.parts.review:
+        wallet = found.node.lower()
+        seat = self._seats.get(wallet)
+        is_theirs = fault.agent in self._agents.get(wallet, ())
+        if seat is None or not is_theirs or found.evaluator != self.escrow.parts.review:
             raise Refused("that job was not that agent's", value=fault.work)
-        manifest, rows = await self._read_evidence(self._peer(seat), found)
-        if not (await self._measure_receipt(self._peer(seat), manifest, rows, fault.evidence)).grave:
+        if found.submitted_at < (await asyncio.to_thread(self._began, RECENT + TRIES))[1]:
+            raise Refused("that job is too old to be judged again", value=fault.work)
+        peer = self._peer(seat)
+        manifest, rows = await peer.show_bundle(found)
+        index = self._find_row(rows, fault.evidence)
+        if not await self.gauge.is_grave(peer, manifest, index, rows[index]):
             raise Refused("that tile costs no collateral", value=str(fault.evidence))
 
-    async def _measure_receipt(
-        self, peer: NodePeer, manifest: Manifest, rows: list[Row], receipt: Digest
-    ) -> Measure:
-        """The tile behind a receipt, measured; :class:`Refused` where the bundle has no such receipt."""
+    def _find_row(self, rows: list[Row], receipt: Digest) -> int:
+        """Where a receipt is in a bundle that a peer asks about; Refused where it is not, or all is busy."""
         place = next((i for i, (_, one, _) in enumerate(rows) if one.id == receipt), None)
         if place is None:
             raise Refused("no tile of that job has that receipt", value=str(receipt))
-        await self._fetch_scene(peer, manifest)
-        return await self._measure(peer, manifest, place, rows[place])
+        self.gauge.require_room(receipt)
+        return place
 
     async def _examine(self, found: JobState, seat: NodeSeat) -> list[Finding]:
-        """The drawn tiles of a bundle, each rendered again; raises where it is not what was handed in."""
+        """The drawn tiles of a bundle, each rendered again; raises where it is not what was handed in, and
+        WorkWithheld where a tile is not shown and none of the others is wrong."""
         peer = self._peer(seat)
-        manifest, rows = await self._read_evidence(peer, found)
+        manifest, rows = await peer.show_bundle(found)
         epoch = await asyncio.to_thread(lambda: self.epoch_of_scores)
         key = self.ballot.sampling_key(epoch)
-        drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, self.share)]
-        if drawn:
+        share = 0 if found.id in self._judged else self.share  # looked at again since a peer asks: no score
+        drawn = [i for i, (_, receipt, _) in enumerate(rows) if is_sampled(key, receipt.id, share)]
+        asked = [i for i, (_, receipt, _) in enumerate(rows) if receipt.id == self._asked.get(found.id)]
+        if drawn or asked:
             require_renderer(manifest.scene.kind)
-            await self._fetch_scene(peer, manifest)
-            keep_bundle(self.store, manifest, [receipt.id for _, receipt, _ in rows])
-        findings = []
-        for index in drawn:
-            findings.append(await self._compare(peer, manifest, index, rows[index], found, epoch))
-        return findings
-
-    async def _read_evidence(self, peer: NodePeer, found: JobState) -> tuple[Manifest, list[Row]]:
-        """What a node shows of a job; :class:`BadAnswer` where it is not what the ledger commits it to."""
-        told = await peer.evidence(found.id)
-        try:
-            manifest = Manifest.from_json(told.get("manifest"))
-            if manifest.words != found.words:
-                raise BadAnswer("the node shows another bundle than the job's", value=found.id)
-            rows = self._read_rows(told.get("tiles"), manifest, found, peer.seat)
-        except BadInput as error:
-            raise BadAnswer(
-                f"the node's evidence cannot be read: {error.sentence}", value=found.id
-            ) from error
-        if deliverable([receipt.id for _, receipt, _ in rows]) != found.deliverable:
-            raise BadAnswer("the node shows other receipts than it handed in", value=found.id)
-        return manifest, rows
-
-    def _read_rows(self, rows: Any, manifest: Manifest, found: JobState, seat: NodeSeat) -> list[Row]:
-        """Order, receipt and build of every tile; :class:`BadAnswer` where one is not what it should be."""
-        if not isinstance(rows, list) or len(rows) != len(manifest.tiles):
-            raise BadAnswer("the node does not show all receipts of its bundle", value=found.id)
-        out = []
-        for index, row in enumerate(rows):
+        measures, withheld = {}, None
+        for index in dict.fromkeys(drawn + asked):
             try:
-                order, receipt = Order.from_json(row["order"]), Signed.from_json(row["receipt"])
-                build = str(row["build"])[:300]
-            except (KeyError, TypeError) as error:
-                raise BadAnswer("a row of the evidence is not whole", value=index) from error
-            if order.text != order_text(manifest, found.id, index):
-                raise BadAnswer("an order is for another tile", value=index)
-            order.request.require_signer(self._domain, found.client)
-            out.append((order, check_receipt(receipt, order, seat.wallet, build, self._domain), build))
-        return out
+                measures[index] = await self.gauge.measure(peer, manifest, index, rows[index])
+            except WorkWithheld as error:
+                withheld = error
+        wrong = [i for i in drawn if i in measures and not measures[i].value]
+        if withheld is not None and not wrong:
+            raise withheld
+        grave = None
+        for index in wrong if self.docket is not None else ():
+            if await self.gauge.is_grave(peer, manifest, index, rows[index]):
+                grave = index
+                break
+        if drawn:
+            keep_bundle(self.store, manifest, [receipt.id for _, receipt, _ in rows])
+        return [
+            await self._keep(peer.seat, rows[index], measures[index], found, epoch, grave=index == grave)
+            for index in drawn
+            if index in measures
+        ]
 
-    async def _fetch_scene(self, peer: NodePeer, manifest: Manifest) -> None:
-        store = self.workshop.assets
-        for digest in store.missing(manifest.scene.assets.values()):
-            content = await peer.asset(digest, MAX_ASSET)
-            await asyncio.to_thread(store.put, content, digest)
-
-    async def _compare(
-        self,
-        peer: NodePeer,
-        manifest: Manifest,
-        index: int,
-        row: Row,
-        found: JobState,
-        epoch: int,
+    async def _keep(
+        self, seat: NodeSeat, row: Row, measured: Measure, found: JobState, epoch: int, *, grave: bool
     ) -> Finding:
+        """Scores a tile that was measured, and keeps what the score rests on."""
         order, receipt, _ = row
-        measured = await self._measure(peer, manifest, index, row)
-        value, why = measured.value, measured.why
-        finding = Finding(found.id, peer.seat.wallet, receipt.id, value, why, measured.grave)
+        finding = Finding(found.id, seat.wallet, receipt.id, measured.value, measured.why, grave)
         self.store.add(order.request)
         self.store.put_content(order.request.record.content, order.salt, order.text.encode())
         self.store.add(receipt)
-        told = {"job": found.id, "value": value, "why": why}
-        await self._note(finding, peer.seat, epoch, measured.facts | told)
+        told = {"job": found.id, "value": measured.value, "why": measured.why}
+        await self._note(finding, seat, epoch, measured.facts | told)
         return finding
-
-    async def _measure(self, peer: NodePeer, manifest: Manifest, index: int, row: Row) -> Measure:
-        """A tile rendered again and compared, once for each receipt."""
-        name = row[1].id
-        if name not in self._measured:
-            if len(self._measured) >= KEPT:
-                del self._measured[next(iter(self._measured))]
-            self._measured[name] = await self._render_again(peer, manifest, index, row)
-        return self._measured[name]
-
-    async def _render_again(self, peer: NodePeer, manifest: Manifest, index: int, row: Row) -> Measure:
-        _, receipt, build = row
-        tile = manifest.tiles[index]
-        again = await self.workshop.render(manifest.scene, tile, manifest.seed(index), manifest.spp)
-        facts: dict[str, Any] = {
-            "scene": str(manifest.scene.digest),
-            "tile": tile.to_json(),
-            "seed": manifest.seed(index),
-            "spp": manifest.spp,
-            "build": [build, again.build],
-            "output": str(receipt.record.output),
-            "again": str(again.digest),
-        }
-        if again.digest == receipt.record.output:
-            return Measure(PPM, "", facts)
-        pixels = await peer.pixels(receipt, tile)
-        apart = (await asyncio.to_thread(compare_pixels, tile, pixels, again.pixels)).relative_mse
-        facts["relative_mse"] = apart if math.isfinite(apart) else None
-        why = find_fault(apart, bool(build) and build == again.build, manifest.spp)
-        grave = bool(why) and manifest.scene.kind in DECLARATIVE
-        if grave:
-            other = await self.workshop.render(manifest.scene, tile, manifest.seed(index) ^ 1, manifest.spp)
-            noise = (await asyncio.to_thread(compare_pixels, tile, other.pixels, again.pixels)).relative_mse
-            grave = is_beyond_doubt(apart, manifest.spp, noise)
-        return Measure(0 if why else PPM, why, facts, grave)
 
     async def _note(self, finding: Finding, seat: NodeSeat, epoch: int, facts: dict[str, Any]) -> None:
         evidence = json.dumps({"rule": RULE, **facts}, sort_keys=True).encode()
@@ -442,12 +473,21 @@ class RenderChecker(Judge):
         least: int = 1,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Looks, challenges and follows the chain's phases until cancelled."""
+        """Looks, challenges and follows the chain's phases until cancelled; the panel is asked beside it,
+        since peers may take long to render."""
         while True:
             try:
-                await self.look()
+                await self._survey()
+                if self._pressing is None or self._pressing.done():
+                    self._pressing = asyncio.create_task(self._press_aside())
                 await self.challenge_due()
                 await self.step(least=least)
             except (LedgerError, WeftError) as error:
                 self.app.log.warning("a step failed", code=error.code, error=error.sentence)
             await sleep(every)
+
+    async def _press_aside(self) -> None:
+        try:
+            await self.press()
+        except WeftError as error:
+            self.app.log.warning("the panel was not asked", code=error.code, error=error.sentence)

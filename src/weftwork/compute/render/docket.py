@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import LedgerUnavailable, Unavailable, WeftError
+from weftwork.errors import LedgerUnavailable, Reverted, WeftError
 from weftwork.spec.panel import NOTE_FAULT, Fault
 from weftwork.units import ZERO, Digest
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 TRIES = 3
 """Epochs in which the panel is asked about one fault."""
 KEY = "check:accused"
+FINAL = frozenset(
+    {
+        "panel: fault is on record",
+        "panel: decision is carried out",
+        "panel: there is no such door",
+        "panel: there is no evidence",
+    }
+)
+"""Refusals of the panel that another try does not change."""
 
 
 class Docket:
@@ -49,7 +58,7 @@ class Docket:
     async def press(self) -> list[Fault]:
         """Asks the panel about each fault that was not tried in this epoch; those put on record by it now.
 
-        Raises LedgerError where the ledger is away; all that waits is kept.
+        Raises LedgerError where the ledger is away; all that waits is kept, and this was no try.
         """
         if not self._waiting:
             return []
@@ -59,34 +68,35 @@ class Docket:
             self._waiting.clear()
         epoch = (await asyncio.to_thread(self.panel.ballot.phase)).epoch
         noted = []
-        for key, (fault, tried, tries) in list(self._waiting.items()):
-            if tried == epoch:
-                continue
-            self._waiting[key] = (fault, epoch, tries + 1)
-            if await asyncio.to_thread(self.is_noted, fault):
-                del self._waiting[key]
-            elif await self._ask(fault, is_last=tries + 1 >= TRIES):
-                noted.append(fault)
-        self._save()
+        try:
+            for key, (fault, tried, tries) in list(self._waiting.items()):
+                if tried == epoch:
+                    continue
+                if await asyncio.to_thread(self.is_noted, fault):
+                    del self._waiting[key]
+                elif await self._ask(fault, epoch, tries + 1):
+                    noted.append(fault)
+        finally:
+            self._save()
         return noted
 
-    async def _ask(self, fault: Fault, *, is_last: bool) -> bool:
-        """Whether the panel put it on record now; it no longer waits unless it may be asked again."""
+    async def _ask(self, fault: Fault, epoch: int, tries: int) -> bool:
+        """Whether the panel put it on record now; it no longer waits unless it may be asked again. What may
+        pass, too few signatures or a wallet without coins, is one of its tries."""
         key = (fault.agent, fault.work)
         try:
             done = await self.panel.decide(self.panel.panel.address, fault.call)
-        except Unavailable as error:
-            self._log.info("a fault waits", agent=fault.agent, job=fault.work, error=error.sentence)
-            if is_last:
-                del self._waiting[key]
-            return False
         except LedgerUnavailable:
             raise
         except WeftError as error:
+            told = {"agent": fault.agent, "job": fault.work, "error": error.sentence}
+            is_final = isinstance(error, Reverted) and error.reason in FINAL
+            if not is_final and tries < TRIES:
+                self._waiting[key] = (fault, epoch, tries)
+                self._log.info("a fault waits", **told)
+                return False
             if not await asyncio.to_thread(self.is_noted, fault):  # else another was first
-                self._log.warning(
-                    "a fault is dropped", agent=fault.agent, job=fault.work, error=error.sentence
-                )
+                self._log.warning("a fault is dropped", **told)
             done = None
         del self._waiting[key]
         return done is not None

@@ -9,7 +9,8 @@
     Refused
     └── SceneStopped               it used more time, memory or disk than a tile may
     Unavailable
-    └── RenderWorkerLost           the process that rendered died; the tile may be tried again
+    ├── RenderWorkerLost           the process that rendered died; the tile may be tried again
+    └── WorkWithheld               a node does not show a checker the tile or the scene that it is asked for
     VerifyError
     └── TileDiffers                a tile is not what its scene and seed make
 """
@@ -52,6 +53,13 @@ class RenderWorkerLost(Unavailable):
 
     code = "unavailable.render"
     hint = "the tile may be tried again, here or elsewhere"
+
+
+class WorkWithheld(Unavailable):
+    """A node shows its receipts, and not the tile behind one or the scene; ``value`` is that receipt."""
+
+    code = "unavailable.work"
+    hint = "it is asked again; a node that shows nothing at three looks is scored 0 and not paid"
 
 
 class TileDiffers(VerifyError):

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
-from weftwork.compute.render.bundle import Manifest, Order, check_receipt
+from weftwork.compute.render.bundle import Manifest, Order, check_receipt, deliverable, order_text
 from weftwork.compute.render.challenge import Challenge
 from weftwork.compute.render.tile import Tile
 from weftwork.compute.render.worker import TileResult
-from weftwork.errors import BadAnswer, BadReply, Busy, Refused, Unreachable
+from weftwork.errors import BadAnswer, BadInput, BadReply, Busy, Refused, Unreachable
 from weftwork.records import Domain, Receipt, Signed
 from weftwork.units import WAD, Digest
 from weftwork.wire.envelope import sign_call
 
 if TYPE_CHECKING:
+    from weftwork.compute.render.escrow import JobState
     from weftwork.wire.client import Client
 
 COLLATERAL = 50 * WAD
@@ -31,10 +32,16 @@ UPLOAD_SECONDS = 600.0
 PAUSE = 0.5
 """Seconds before a node that did not answer is asked once more."""
 
+Row = tuple[Order, Signed[Receipt], str]
+"""A tile's order, its receipt, and the build that made it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeSeat:
-    """A node of the render subnet as the ledger has it; ``standing`` in millionths, ``collateral`` in wad."""
+    """A node of the render subnet as the ledger has it; ``standing`` in millionths, amounts in wad.
+
+    ``collateral`` stands for it; ``pledge`` can be slashed, also what was asked back and is not paid out yet.
+    """
 
     uid: int
     agent: int
@@ -43,11 +50,12 @@ class NodeSeat:
     standing: int = 1_000_000
     milli_ob: int = 0
     collateral: int = 0
+    pledge: int = 0
 
 
 def list_by_wallet(seats: Iterable[NodeSeat]) -> dict[str, NodeSeat]:
-    """Nodes by wallet; of a wallet that has several agents the one with the most collateral."""
-    return {seat.wallet: seat for seat in sorted(seats, key=lambda one: (one.collateral, one.uid))}
+    """Nodes by wallet; of a wallet that has several agents the one that has most to lose."""
+    return {seat.wallet: seat for seat in sorted(seats, key=lambda one: (one.pledge, one.uid))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,39 @@ class NodePeer:
     async def evidence(self, job: int) -> dict[str, Any]:
         """Manifest, orders and receipts of a bundle, for its client and for checkers."""
         return await self.ask("POST", "/v1/evidence", {"job": job})
+
+    async def show_bundle(self, found: JobState) -> tuple[Manifest, list[Row]]:
+        """What a node shows of a job; :class:`BadAnswer` where it is not what the ledger commits it to."""
+        told = await self.evidence(found.id)
+        try:
+            manifest = Manifest.from_json(told.get("manifest"))
+            if manifest.words != found.words:
+                raise BadAnswer("the node shows another bundle than the job's", value=found.id)
+            rows = self._read_rows(told.get("tiles"), manifest, found)
+        except BadInput as error:
+            raise BadAnswer(
+                f"the node's evidence cannot be read: {error.sentence}", value=found.id
+            ) from error
+        if deliverable([receipt.id for _, receipt, _ in rows]) != found.deliverable:
+            raise BadAnswer("the node shows other receipts than it handed in", value=found.id)
+        return manifest, rows
+
+    def _read_rows(self, rows: Any, manifest: Manifest, found: JobState) -> list[Row]:
+        """Order, receipt and build of every tile; :class:`BadAnswer` where one is not what it should be."""
+        if not isinstance(rows, list) or len(rows) != len(manifest.tiles):
+            raise BadAnswer("the node does not show all receipts of its bundle", value=found.id)
+        out = []
+        for index, row in enumerate(rows):
+            try:
+                order, receipt = Order.from_json(row["order"]), Signed.from_json(row["receipt"])
+                build = str(row["build"])[:300]
+            except (KeyError, TypeError) as error:
+                raise BadAnswer("a row of the evidence is not whole", value=index) from error
+            if order.text != order_text(manifest, found.id, index):
+                raise BadAnswer("an order is for another tile", value=index)
+            order.request.require_signer(self.domain, found.client)
+            out.append((order, check_receipt(receipt, order, self.seat.wallet, build, self.domain), build))
+        return out
 
     async def challenge(self, challenge: Challenge, *, timeout: float = 120.0) -> list[Digest]:
         """The digests that answer a benchmark challenge."""

@@ -44,7 +44,7 @@ from weftwork.errors import (
 from weftwork.records import Domains
 from weftwork.spec.standing import Outcome, most_nodes
 from weftwork.spec.tier import find_tier, split_budget
-from weftwork.units import Digest, keccak
+from weftwork.units import WAD, Digest, keccak
 from weftwork.wire.client import Client
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class _Round:
     peers: dict[str, NodePeer]
     unable: int
     """How many of them render no scenes of this kind."""
+    bare: int = 0
+    """How many of them have too little collateral."""
     tasks: dict[asyncio.Task[None], tuple[Bundle, Booking | None]] = field(default_factory=dict)
     paused: bool = False
 
@@ -244,9 +246,12 @@ class RenderClient:
         waiting = len(list(journal.of("waiting")))
         if waiting and not round_.paused:
             unable = f"; {round_.unable} nodes here render no {journal.plan.scene.kind} scenes"
+            least = f"{self.least_collateral / WAD:g} WEFT of collateral"
+            bare = f"; {round_.bare} nodes here have less than the {least} that they need"
             raise Unavailable(
                 f"no node is left that may render the {waiting} bundles that wait"
-                + unable * bool(round_.unable),
+                + unable * bool(round_.unable)
+                + bare * bool(round_.bare),
                 value=waiting,
                 hint="the same command goes on when there are others; weft status shows who is there",
             )
@@ -259,7 +264,7 @@ class RenderClient:
         wrong = set(self.journal.store.state("wrong", []))
         peers = {wallet: self._peer(seat) for wallet, seat in list_by_wallet(seats).items()}
         told = await asyncio.gather(*(peer.describe() for peer in peers.values()), return_exceptions=True)
-        hosts, unable = [], 0
+        hosts, unable, bare = [], 0, 0
         for (wallet, peer), answer in zip(list(peers.items()), told, strict=True):
             if isinstance(answer, BaseException):
                 if not isinstance(answer, WeftError):
@@ -268,11 +273,9 @@ class RenderClient:
                 del peers[wallet]
             elif plan.scene.kind not in _read_list(answer.get("kinds", [plan.scene.kind])):
                 unable += 1
-            elif (
-                plan.tier in _read_list(answer.get("tiers"))
-                and wallet not in wrong
-                and self._is_bonded(peer.seat)
-            ):
+            elif not self._is_bonded(peer.seat):
+                bare += 1
+            elif plan.tier in _read_list(answer.get("tiers")) and wallet not in wrong:
                 peer.seat = replace(peer.seat, milli_ob=_read_speed(answer.get("milli_ob")))
                 trusted = wallet.lower() in self.trusted
                 hosts.append(Host(wallet, SIZE, min(peer.seat.standing, 1_000_000), trusted))
@@ -288,7 +291,7 @@ class RenderClient:
             cap=most_nodes(own, self.nodes),
             limit=10.0**9,
         )
-        return _Round(Dispatcher(hosts, [job], chance=Random(self.rng.random())), peers, unable)
+        return _Round(Dispatcher(hosts, [job], chance=Random(self.rng.random())), peers, unable, bare)
 
     def _is_bonded(self, seat: NodeSeat) -> bool:
         """Whether it has something to lose."""

@@ -9,7 +9,7 @@ import pytest
 
 from weftwork.closing.ballot import Phase
 from weftwork.compute.render.docket import TRIES, Docket
-from weftwork.errors import LedgerUnavailable, Reverted, Unavailable
+from weftwork.errors import InsufficientFunds, LedgerUnavailable, NonceTooLow, Reverted, RpcError, Unavailable
 from weftwork.spec.panel import Fault
 from weftwork.store import Store
 from weftwork.units import Digest
@@ -108,8 +108,44 @@ async def test_call_that_fails_is_dropped_and_a_ledger_that_is_away_is_waited_fo
     with pytest.raises(LedgerUnavailable):
         await docket.press()
     assert docket.waiting == [FAULT]
-    panel.answer, panel.epoch = "0x2", 4
-    assert await docket.press() == [FAULT]
+    panel.answer = "0x2"
+    assert await docket.press() == [FAULT], "that was no try"
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        InsufficientFunds("no coins for gas"),
+        NonceTooLow("another was first"),
+        RpcError(-32005, "too many requests"),
+        Reverted("panel: majority is not reached"),
+        Reverted("panel: epoch is not one of the last two"),
+        Reverted(""),
+    ],
+)
+async def test_what_may_pass_is_a_try_and_no_more(panel: FakePanel, passing: Exception) -> None:
+    docket = open_docket(panel, Store(None))
+    docket.accuse(FAULT)
+    panel.answer = passing
+    assert await docket.press() == []
+    assert docket.waiting == [FAULT]
+    for _ in range(TRIES):
+        panel.epoch += 1
+        await docket.press()
+    assert (docket.waiting, panel.asked) == ([], TRIES)
+
+
+async def test_what_was_settled_before_the_ledger_went_away_stays_settled(panel: FakePanel) -> None:
+    store = Store(None)
+    docket = open_docket(panel, store)
+    other = Fault(7, 8, Digest.of(b"of another job"))
+    panel.noted.add((7, 8))
+    docket.accuse(other)
+    docket.accuse(FAULT)
+    panel.answer = LedgerUnavailable("away")
+    with pytest.raises(LedgerUnavailable):
+        await docket.press()
+    assert open_docket(panel, store).waiting == [FAULT]
 
 
 async def test_panel_without_a_docket_is_not_asked(panel: FakePanel) -> None:
