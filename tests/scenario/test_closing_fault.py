@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from harness.ledger_world import Actor, LedgerWorld
 
@@ -236,3 +238,34 @@ def test_collateral_that_was_asked_back_pays_and_what_was_paid_back_does_not(cou
     plan = court.settle(court.judge())
     assert [claim.amount for claim in slashes(plan)] == [PLEDGE // 10]
     assert court.pledge(court.cheat) == PLEDGE - PLEDGE // 10, "a slash reaches it all the same"
+
+
+def test_dust_that_alone_revealed_slashes_nobody_and_its_claims_come_to_an_end(court):
+    world = court.world
+    court.settle(world.epoch - 1)
+    dust = world.join("dust", WAD)
+    world.enter(dust)
+    world.next_epoch()
+    court.settle(world.epoch - 1)
+    for is_closed in (True, False):
+        epoch = world.judge((dust, {court.honest.uid: 1}))
+        world.next_epoch()
+        world.seal(epoch)
+        if is_closed:
+            world.settle(epoch, dust)
+    seen = closing.read_snapshot(world.chain, world.contracts, world.subnet, epoch)
+    invented = (closing.Culprit(court.honest.agent, court.honest.address, PLEDGE),)
+    sealed = closing.read_sealed(world.chain, world.contracts, world.subnet, epoch)
+    bonds = closing.read_bonds(world.chain, world.contracts, world.subnet, epoch)
+    plan = closing.compute_closing(replace(seen, culprits=invented), sealed, bonds)
+    vote = closing.sign_closing(plan, dust.account, world.contracts)
+    closing.submit_closing(world.chain, world.contracts, dust.account, plan.closing, [vote])
+    closing.claim_all(world.chain, world.contracts, dust.account, plan)
+    (leaf,) = slashes(plan)
+    for claim in plan.claims:
+        made = world.at("epochs").call("is_claimed", world.subnet, epoch, claim.index)
+        assert made == (claim != leaf), "what is paid is paid, and nothing is burnt"
+    item = (leaf.index, int(leaf.kind), leaf.agent, leaf.account, leaf.amount, plan.proof(leaf.index))
+    with pytest.raises(Reverted, match="too little stake signed to slash"):
+        world.at("epochs").send(dust.account, "claim", world.subnet, epoch, item)
+    assert court.pledge(court.honest) == PLEDGE

@@ -19,7 +19,7 @@ from weftwork.records import Domain, Voucher
 from weftwork.spec import stake as spec
 from weftwork.spec.emission import epoch_emission
 from weftwork.spec.merkle import Claim, ClaimKind
-from weftwork.spec.quorum import may_skip
+from weftwork.spec.quorum import may_skip, may_slash, seated_stake
 from weftwork.spec.stake import Collateral, Pool, Withdrawal, Young
 from weftwork.spec.subnet import SUBNET_PRESETS
 
@@ -289,11 +289,27 @@ class Money(RuleBasedStateMachine):
         for _ in range(min(2, len(self.open_claims))):
             self.claim_one(*data.draw(st.sampled_from(self.open_claims)))
 
+    def is_slashable(self, epoch):
+        world = self.world
+        stakes = {
+            p.uid: world.stakes.stake_at(
+                world.subnet, world.weights.seat(world.subnet, epoch, p.uid)[0], epoch
+            )
+            for p in world.people.values()
+        }
+        seated = seated_stake(world.weights.seats_at(world.subnet, epoch), stakes)
+        assert world.weights.seated_stake(world.subnet, epoch) == seated
+        return may_slash(world.epochs.signed_of(world.subnet, epoch), seated)
+
     def claim_one(self, epoch, place):
         world = self.world
         claim = self.claims[epoch][place]
         who = next(name for name, p in world.people.items() if p.agent == claim.agent)
         fault = (epoch, claim.agent)
+        if claim.kind == ClaimKind.SLASH and not self.is_slashable(epoch):
+            with world.vm.reverts("epochs: too little stake signed to slash"):
+                world.claim(epoch, self.claims[epoch], place)
+            return
         if claim.kind == ClaimKind.SLASH and fault in self.faults:
             with world.vm.reverts("epochs: already slashed"):
                 world.claim(epoch, self.claims[epoch], place)

@@ -285,13 +285,17 @@ def submit_closing(
 def claim_all(ledger: Ledger, contracts: Contracts, account: Account, plan: ClosingPlan) -> list[Receipt]:
     """Carry out every claim of a closed epoch that nobody has made yet, 32 in a transaction.
 
-    Several may do this at once; what another claims meanwhile is left out and the rest tried again.
+    Several may do this at once; what another claims meanwhile is left out and the rest tried again. Slashes
+    are left out where too little stake signed for them (:func:`weftwork.spec.quorum.may_slash`).
     """
     epochs = contracts.at(ledger, "epochs")
     subnet, epoch = plan.closing.subnet, plan.closing.epoch
+    claims = plan.claims
+    if any(claim.kind == ClaimKind.SLASH for claim in claims) and not epochs.call("may_slash", subnet, epoch):
+        claims = tuple(claim for claim in claims if claim.kind != ClaimKind.SLASH)
     receipts: list[Receipt] = []
     tries = 0
-    while chunk := [c for c in plan.claims if not epochs.call("is_claimed", subnet, epoch, c.index)][:CHUNK]:
+    while chunk := [c for c in claims if not epochs.call("is_claimed", subnet, epoch, c.index)][:CHUNK]:
         items = [(c.index, int(c.kind), c.agent, c.account, c.amount, plan.proof(c.index)) for c in chunk]
         try:
             receipts.append(epochs.send(account, "claim_many", subnet, epoch, items))

@@ -73,6 +73,7 @@ interface Subnets:
 interface Weights:
     def seat(subnet: uint256, epoch: uint256, uid: uint256) -> (uint256, address, uint256): view
     def total_stake(subnet: uint256, epoch: uint256) -> uint256: view
+    def seated_stake(subnet: uint256, epoch: uint256) -> uint256: view
     def next_judged(subnet: uint256, epoch: uint256) -> uint256: view
 
 
@@ -100,6 +101,11 @@ channels: public(immutable(address))
 policy: public(immutable(address))
 base_emission: public(immutable(uint256))
 CAP: immutable(uint256)
+
+# the stake that signed an epoch's closing
+signed_of: public(HashMap[uint256, HashMap[uint256, uint256]])
+# the stake on all seats of an epoch, counted once when its first slash is claimed
+_seated: HashMap[uint256, HashMap[uint256, uint256]]
 
 
 event Raised:
@@ -229,6 +235,7 @@ def close(result: closing.Closing, votes: DynArray[quorum.Vote, quorum.MAX_VOTES
     is_late: bool = block.number >= rules.first_block + rules.tempo + rules.window
     assert quorum._accepts(signed, sealed.total, is_late), "epochs: quorum is not reached"
 
+    self.signed_of[subnet][result.epoch] = signed
     minted: uint256 = book._close(subnet, result.epoch, result.payout, result.claims, id)
 
     log Closed(subnet=subnet, epoch=result.epoch, id=id, closing=result, signed=signed, minted=minted)
@@ -253,6 +260,7 @@ def skip(subnet: uint256, epoch: uint256):
 def claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
     """
     @notice Carry out one leaf of a closing: pay an account, reward a stake pool, or burn collateral; anyone for anyone.
+            Collateral is burnt only if more than half of the stake on all seats, silent ones too, signed the closing.
     """
     self._claim(subnet, epoch, item)
 
@@ -306,6 +314,17 @@ def report_equivocation(
 
 @external
 @view
+def may_slash(subnet: uint256, epoch: uint256) -> bool:
+    """
+    @notice Whether an epoch's closing was signed by enough stake for its leaves that burn collateral.
+    """
+    return quorum._may_slash(
+        self.signed_of[subnet][epoch], staticcall Weights(weights).seated_stake(subnet, epoch)
+    )
+
+
+@external
+@view
 def block_emission() -> uint256:
     """
     @notice What the next epoch to be sealed is given for each of its blocks, over all subnets.
@@ -325,13 +344,24 @@ def _burn(subnet: uint256):
 
 
 @internal
+def _check_slash(subnet: uint256, epoch: uint256):
+    seated: uint256 = self._seated[subnet][epoch]
+    if seated == 0:
+        seated = staticcall Weights(weights).seated_stake(subnet, epoch)
+        self._seated[subnet][epoch] = seated
+    assert quorum._may_slash(self.signed_of[subnet][epoch], seated), "epochs: too little stake signed to slash"
+
+
+@internal
 def _claim(subnet: uint256, epoch: uint256, item: merkle.Claim):
     closed: book.Epoch = book.epochs[subnet][epoch]
     assert closed.status == book.Status.CLOSED, "epochs: epoch is not closed"
     assert merkle._holds(closed.claims, subnet, epoch, item), "epochs: proof does not hold"
 
     closing._mark(subnet, epoch, item.index)
-    if item.kind != SLASH:
+    if item.kind == SLASH:
+        self._check_slash(subnet, epoch)
+    else:
         assert closed.claimed + item.amount <= closed.payout, "epochs: claims are over the payout"
         book.epochs[subnet][epoch].claimed = closed.claimed + item.amount
 

@@ -299,20 +299,22 @@ def total_stake(subnet: uint256, epoch: uint256) -> uint256:
         return 0
 
     rules: Rules = staticcall Subnets(subnets).rules(subnet, epoch)
-    total: uint256 = 0
-    for uid: uint256 in range(MAX_UIDS):
-        if seats._has(active, uid):
-            total += self._voting_stake(subnet, epoch, uid, rules.stake_threshold)
-    return total
+    return self._sum(subnet, epoch, active, rules.stake_threshold)
+
+
+@external
+@view
+def seated_stake(subnet: uint256, epoch: uint256) -> uint256:
+    """
+    @notice The stake on all seats of `epoch`, whether they were silent or not.
+    """
+    return self._sum(subnet, epoch, seats._at(subnet, epoch), 0)
 
 
 @internal
 @view
 def _epoch(subnet: uint256) -> uint256:
-    epoch: uint256 = 0
-    is_open: bool = False
-    epoch, is_open = staticcall Subnets(subnets).phase(subnet)
-    return epoch
+    return (staticcall Subnets(subnets).phase(subnet))[0]
 
 
 @internal
@@ -382,9 +384,16 @@ def _held(subnet: uint256, epoch: uint256, word: uint256) -> uint256:
 
 @internal
 @view
+def _sum(subnet: uint256, epoch: uint256, word: uint256, threshold: uint256) -> uint256:
+    total: uint256 = 0
+    for uid: uint256 in range(MAX_UIDS):
+        if seats._has(word, uid):
+            total += self._voting_stake(subnet, epoch, uid, threshold)
+    return total
+
+
+@internal
+@view
 def _voting_stake(subnet: uint256, epoch: uint256, uid: uint256, threshold: uint256) -> uint256:
     stake: uint256 = self._stake(subnet, seats._agent_at(subnet, uid, epoch), epoch)
-    if stake < threshold:
-        return 0
-
-    return stake
+    return stake if stake >= threshold else 0

@@ -65,3 +65,13 @@ def _accepts(signed: uint256, total: uint256, window_is_over: bool) -> bool:
         return False
 
     return 3 * signed >= 2 * total or (window_is_over and 2 * signed > total)
+
+
+@internal
+@pure
+def _may_slash(signed: uint256, seated: uint256) -> bool:
+    """
+    @dev More than half of the stake on all seats: who is silent is counted as against, so that dust which alone revealed
+         burns nobody's collateral.
+    """
+    return 2 * signed > seated

@@ -76,7 +76,10 @@ def read_epoch(
     plan = plan_closing(ledger, contracts, subnet, number)
     paid: dict[int, int] = {}
     slashed: dict[int, int] = {}
+    burns = bool(contracts.at(ledger, "epochs").call("may_slash", subnet, number))
     for claim in plan.claims:
+        if claim.kind == ClaimKind.SLASH and not burns:
+            continue
         sums = slashed if claim.kind == ClaimKind.SLASH else paid
         sums[claim.agent] = sums.get(claim.agent, 0) + claim.amount
     out |= {"closing": str(plan.closing.id), "payout": plan.closing.payout}

@@ -36,6 +36,17 @@ def accepts_closing(signed: int, total: int, window_is_over: bool) -> bool:
     return 3 * signed >= 2 * total or (window_is_over and 2 * signed > total)
 
 
+def seated_stake(seated: int, stakes: Mapping[int, int]) -> int:
+    """Stake on all seats at the epoch's last block: of the silent too, and of those below the threshold."""
+    return sum(stake for uid, stake in stakes.items() if seated >> uid & 1)
+
+
+def may_slash(signed: int, seated: int) -> bool:
+    """``2 signed > seated``: a closing burns collateral only if more than half of the stake on all seats
+    signed it. Else dust that alone revealed, and so alone votes, could burn whose collateral it likes."""
+    return 2 * signed > seated
+
+
 def may_skip(total: int, current_epoch: int, epoch: int, stall_epochs: int) -> bool:
     """Whether anyone may skip ``epoch`` and nobody may close it any more: no stake votes on it, or
     ``stall_epochs`` have gone by since, so that no result is accepted after its signers have left."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from weftwork.spec import emission, registration
 from weftwork.spec.merkle import Claim, ClaimKind, hash_claim, merkle_proof, merkle_root
-from weftwork.spec.quorum import accepts_closing
+from weftwork.spec.quorum import accepts_closing, may_slash
 
 SOURCE = """
 # pragma version ~=0.4.3
@@ -35,6 +35,10 @@ def lock_cost(last: uint256, elapsed: uint256, interval: uint256, low: uint256) 
     return price._lock_cost(last, elapsed, interval, low)
 @external
 @view
+def may_slash(signed: uint256, seated: uint256) -> bool:
+    return quorum._may_slash(signed, seated)
+@external
+@pure
 def accepts(signed: uint256, total: uint256, late: bool) -> bool:
     return quorum._accepts(signed, total, late)
 @external
@@ -89,6 +93,7 @@ def test_lock_costs_what_the_spec_says(library, last, elapsed, interval, low):
 def test_quorum_is_the_specs(library, one, other, late):
     for signed, total in ((min(one, other), max(one, other)), (one, 2 * one), (2 * one, 3 * one)):
         assert library.accepts(signed, total, late) == accepts_closing(signed, total, late)
+        assert library.may_slash(signed, total) == may_slash(signed, total)
 
 
 @given(st.integers(1, 40), st.data())

@@ -408,5 +408,7 @@ def test_agents_that_move_between_uids_never_vote_with_more_than_their_stake(jud
                 world.weights.seat(world.subnet, epoch, bit)[0] for bit in range(256) if word >> bit & 1
             ]
             assert len(agents) == len(set(agents)), "one seat an agent"
-            assert world.weights.total_stake(world.subnet, epoch) <= world.stakes.total_of(world.subnet)
+            voting = world.weights.total_stake(world.subnet, epoch)
+            assert voting <= world.weights.seated_stake(world.subnet, epoch)
+            assert world.weights.seated_stake(world.subnet, epoch) <= world.stakes.total_of(world.subnet)
     world.vm.restore(point)

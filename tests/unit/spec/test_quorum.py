@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weftwork.spec.commit import commit_weights
-from weftwork.spec.quorum import accepts_closing, active_validators, may_skip, safe_validators, voting_stake
+from weftwork.spec.quorum import (
+    accepts_closing,
+    active_validators,
+    may_skip,
+    may_slash,
+    safe_validators,
+    seated_stake,
+    voting_stake,
+)
 
 
 def test_exactly_half_is_refused_before_and_after_the_window():
@@ -52,6 +60,16 @@ def test_validator_that_misses_three_reveals_is_pruned_like_any_other():
 
 def test_stake_below_the_threshold_does_not_vote():
     assert voting_stake(0b110, {0: 9, 1: 9, 2: 4}, 5) == {1: 9, 2: 0}
+
+
+def test_seats_below_the_threshold_and_silent_ones_are_in_the_stake_that_a_slash_is_held_against():
+    seated = seated_stake(0b1011, {0: 1, 1: 1_000, 2: 7, 3: 4})
+    assert seated == 1_005
+    assert accepts_closing(1, sum(voting_stake(0b1, {0: 1, 1: 1_000}, 0).values()), False)
+    assert not may_slash(1, seated)
+    assert not may_slash(50, 100)
+    assert may_slash(51, 100)
+    assert not may_slash(0, 0)
 
 
 def test_commitment_differs_for_the_validator_that_copies_it():
