@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 BOX = ROOT / "src" / "weftwork" / "models" / "box"
 FIXTURE = ROOT / "tests" / "fixtures" / "intents.jsonl"
 BLIND = ROOT / "tests" / "fixtures" / "intents_blind.jsonl"
+DEVELOPMENT = ROOT / "tests" / "fixtures" / "intents_development.jsonl"
 LIMIT = 6_000_000
 
 
@@ -36,6 +37,7 @@ def judge(model: Path, *args: str) -> dict[str, Any]:
 def card(path: Path, saved: dict[str, Any], held_out: int) -> dict[str, Any]:
     """One file's entry."""
     by_hand, blind = judge(path, "--lines", str(FIXTURE)), judge(path, "--lines", str(BLIND))
+    development = judge(path, "--lines", str(DEVELOPMENT))
     held = judge(path, "--held-out", str(held_out))
     as_published = judge(path, "--lines", str(FIXTURE), "--held", "schema")
     return {
@@ -45,6 +47,7 @@ def card(path: Path, saved: dict[str, Any], held_out: int) -> dict[str, Any]:
         "step": saved["step"],
         "by_hand": by_hand["accuracy"],
         "by_hand_blind": blind["accuracy"],
+        "by_hand_development": development["accuracy"],
         "held_out": held["accuracy"],
         "by_hand_ungrounded": as_published["accuracy"],
         "held_out_ungrounded": judge(path, "--held-out", str(held_out), "--held", "schema")["accuracy"],
@@ -92,6 +95,7 @@ def main() -> None:
         "judged_under": "docs/intent.schema.json narrowed to each request, temperature 0, one thread",
         "by_hand_lines": 150,
         "by_hand_blind_lines": 60,
+        "by_hand_development_lines": 300,
         "held_out_lines": args.held_out,
         "tokenizer": {
             "lines": len(lines),

@@ -105,14 +105,16 @@ MODEL = """
 `weft-intent` is a Llama of {parameters:,} parameters ({layers} layers, width {dim}, {vocab} tokens, digits single), {quantisation},
 {bytes:,} bytes. An early checkpoint of the same run lies beside it, for miners that are meant to be worse.
 
-| | step | sentences by hand ({by_hand_lines}) | a second set, written unseen ({by_hand_blind_lines}) | held-out split ({held_out_lines}) |
-|---|---|---|---|---|
-| `weft-intent` | {full[step]} | {full[by_hand]:.1%} | {full[by_hand_blind]:.1%} | {full[held_out]:.1%} |
-| the same, not grounded | {full[step]} | {full[by_hand_ungrounded]:.1%} | – | {full[held_out_ungrounded]:.1%} |
-| `weft-intent-early` | {early[step]} | {early[by_hand]:.1%} | {early[by_hand_blind]:.1%} | {early[held_out]:.1%} |
+| | step | sentences by hand ({by_hand_lines}) | a second set, written unseen ({by_hand_blind_lines}) | a third, for development ({by_hand_development_lines}) | held-out split ({held_out_lines}) |
+|---|---|---|---|---|---|
+| `weft-intent` | {full[step]} | {full[by_hand]:.1%} | {full[by_hand_blind]:.1%} | {full[by_hand_development]:.1%} | {full[held_out]:.1%} |
+| the same, not grounded | {full[step]} | {full[by_hand_ungrounded]:.1%} | – | – | {full[held_out_ungrounded]:.1%} |
+| `weft-intent-early` | {early[step]} | {early[by_hand]:.1%} | {early[by_hand_blind]:.1%} | {early[by_hand_development]:.1%} | {early[held_out]:.1%} |
 
 Exact match of the whole answer, decoded grounded at temperature 0. The sentences by hand (`tests/fixtures/intents.jsonl`,
-`intents_blind.jsonl`) are in words that the grammar does not produce, and no model was trained on them.
+`intents_blind.jsonl`, `intents_development.jsonl`) are in words that the grammar does not produce, and no model was trained
+on them; the answers to the third set were read, and told what the grammar lacked. Half of what the grammar says comes
+from phrase books (`models/grammar/phrases/`), 3,300 ways of saying an intent by writers who saw none of these sentences.
 Ask it with one user message, temperature 0 and `response_format` of type `json_schema`; other messages are not read. A
 wallet calls `check_intent` and `check_grounded` on the answer before it asks for a signature.
 

@@ -72,7 +72,7 @@ def test_every_narrowed_value_is_one_of_the_published_schema() -> None:
                 assert re.fullmatch(r"all|(0|[1-9]\d*)(\.\d+)?%?", value), (slot, value, text)
 
 
-@pytest.mark.parametrize("name", ["intents.jsonl", "intents_blind.jsonl"])
+@pytest.mark.parametrize("name", ["intents.jsonl", "intents_blind.jsonl", "intents_development.jsonl"])
 def test_every_sentence_by_hand_can_be_answered_rightly(name: str) -> None:
     for line in (FIXTURES / name).read_text().splitlines():
         row = json.loads(line)

@@ -141,7 +141,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
         text = _each_free(text, lambda p: re.sub(r"([a-z]+) (?=([a-z]+))", lambda m: m[0] + _scatter(m, rng, often), p))
     if s.chance(0.06):
         text = _each_free(text, lambda p: re.sub(r"\b(?:the|of|it|is|are|to|for) ", lambda m: "" if rng.random() < 0.3 else m[0], p))
-    rate = 0.0 if s.chance(0.91) else rng.choice([0.04, 0.08, 0.12])
+    rate = 0.0 if s.chance(0.89) else rng.choice([0.04, 0.08, 0.12])
     if rate:
 
         def slip(part: str) -> str:
@@ -151,7 +151,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
         if s.chance(0.12):
             text = _each_free(text, lambda p: re.sub(r"([a-z]{2,}) (?=([a-z]{2,}))", _glue, p, count=1))
     if s.chance(0.3):
-        text = _each_free(text, lambda p: p.replace("'", ""))
+        text = _each_free(text, lambda p: p[:1] + p[1:].replace("'", ""))  # not behind a name: it ends there
     if s.chance(0.1):
         text = _each_free(text, lambda p: p.replace(",", ""))
     elif s.chance(0.05):

@@ -13,12 +13,12 @@ import random
 from collections.abc import Callable, Iterator
 
 from weftwork.errors import BadIntent
-from weftwork.models.grammar import brief, earn, noise, none, pay, trade, work
+from weftwork.models.grammar import brief, earn, noise, none, pay, phrasebook, trade, work
 from weftwork.models.grammar.phrase import gerund
 from weftwork.models.grammar.slots import Slots
 from weftwork.models.intent import check_intent
 
-VERSION = 2
+VERSION = 3
 HELD_OUT_SEED = 90_000_001
 """Lines of this seed are never trained on; they judge the model."""
 MACROS: dict[str, str] = {}
@@ -42,9 +42,11 @@ MAKERS: dict[str, tuple[Maker, float]] = {
     "copy_trader": (trade.copy_trader, 1.15),
     "buy_work": (work.buy_work, 1.4),
 }
-NONE_WEIGHT = 2.8
+NONE_WEIGHT = 3.3
 BRIEF = 0.02
 """Share of the requests that are written as notes."""
+BOOK = 0.5
+"""Share of the requests that are lines of a phrase book."""
 _NAMES = list(MAKERS)
 _WEIGHTS = [weight for _, weight in MAKERS.values()]
 
@@ -59,26 +61,53 @@ def sentence(rng: random.Random) -> tuple[str, dict[str, str]]:
     s = Slots(rng, MACROS)
     if rng.random() * (sum(_WEIGHTS) + NONE_WEIGHT) < NONE_WEIGHT:
         return _none(s, rng), {"intent": "none"}
-    maker = MAKERS[rng.choices(_NAMES, _WEIGHTS)[0]][0]
+    name = rng.choices(_NAMES, _WEIGHTS)[0]
+    maker = MAKERS[name][0]
     while True:
         try:
-            form, text, raw = brief.brief(s, maker) if s.chance(BRIEF) else maker(s)
+            if s.chance(BOOK):
+                form, text, raw = phrasebook.speak(s, name)
+            else:
+                form, text, raw = brief.brief(s, maker) if s.chance(BRIEF) else maker(s)
             intent = check_intent(raw).to_json()
         except (BadIntent, ValueError):
             continue
         return noise.finish(s, noise.wrap(s, form, text)), intent
 
 
+def _speak(s: Slots, name: str) -> phrasebook.Said:
+    """A line of a book, until one can be filled."""
+    while True:
+        try:
+            return phrasebook.speak(s, name)
+        except ValueError:
+            continue
+
+
 def _none(s: Slots, rng: random.Random) -> str:
     def core() -> str:
         while True:
-            form, text, _ = MAKERS[rng.choice(_NAMES)][0](s)
+            name = rng.choice(_NAMES)
+            form, text, _ = _speak(s, name) if s.chance(BOOK) else MAKERS[name][0](s)
             if form == "verb" and "\x03" not in text:
                 return text
 
     def encoded() -> str:
         return encode(MAKERS[rng.choice(_NAMES)][0](s)[2])
 
+    if s.chance(BOOK):
+        if s.chance(0.12):  # two whole requests
+            first, second = (_speak(s, name)[1] for name in rng.sample(_NAMES, 2))
+            text = (
+                first
+                + s.x(
+                    "[. |. |; |, and |, |. also |, also | and |. then |, then |. and | - |, plus |. oh and |. besides, |. next, ]"
+                )
+                + second
+            )
+        else:
+            _, text, _ = _speak(s, "none")
+        return noise.finish(s, noise.wrap(s, "full", text) if s.chance(0.5) else text) or "hm"
     form, text = none.none_text(s, core, gerund, encoded)
     if text and (form == "verb" or s.chance(0.15)):
         text = noise.wrap(s, form, text)

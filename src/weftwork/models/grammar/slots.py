@@ -291,8 +291,14 @@ class Slots:
 
     def venue(self, pool: list[str], known: bool = False) -> tuple[str, str]:
         """A protocol, pool or validator; ``known`` where nothing else in the sentence tells what it is."""
-        name = self.rng.choice(pool) if known or self.chance(0.6) else w.synth(self.rng) + self.rng.choice(["", "", "fi", "pool"])
-        name = self.cased(name.capitalize() if self.chance(0.5) else name)
+        if self.chance(0.06):  # two words, as a name of its own
+            name = self.rng.choice(w.VENUES) if known or self.chance(0.5) else f"{w.synth(self.rng)} {w.synth(self.rng, 1)}"
+            name = self.cased(name.title() if self.chance(0.8) else name)
+        elif pool is w.STAKING and self.chance(0.06):  # a validator by its handle or domain
+            name = self.cased("@" + w.handle(self.rng) if self.chance(0.6) else w.ens(self.rng))
+        else:
+            name = self.rng.choice(pool) if known or self.chance(0.6) else w.synth(self.rng) + self.rng.choice(["", "", "fi", "pool"])
+            name = self.cased(name.capitalize() if self.chance(0.5) else name)
         return protect(name), name
 
     def trader(self) -> tuple[str, str]:
@@ -370,7 +376,7 @@ class Slots:
 
     def until_day(self) -> tuple[str, str]:
         text, day = self.day()
-        while text.startswith(("in ", "after ")) or "from now" in text:
+        while text.startswith(("in ", "after ", "this evening")) or "from now" in text:
             text, day = self.day()
         for lead in ("on ", "this coming ", "this ", "come "):
             if text.startswith(lead):

@@ -101,6 +101,7 @@ piano teacher|milkman|web host|developer|editor|translator|intern|assistant|ex|p
 """.replace("\n", "|").strip("|").split("|")
 DEFI = ["uniswap", "aave", "compound", "lido", "curve", "1inch", "opensea", "balancer", "sushiswap", "pancakeswap", "yearn", "maker", "morpho", "spark", "gmx", "dydx", "stargate", "metamask", "rainbow", "zapper", "paraswap", "cowswap", "blur", "raydium", "jupiter", "orca", "eigenlayer", "rocketpool", "frax", "convex", "pendle", "ethena", "seaport", "permit2", "across", "hop", "lifi", "socket", "kyberswap", "velodrome", "aerodrome", "traderjoe", "quickswap", "venus", "radiant", "euler", "fluid"]
 STAKING = ["lido", "rocketpool", "eigenlayer", "jito", "marinade", "stader", "swell", "ankr", "figment", "chorus", "everstake", "p2p", "etherfi", "kiln"]
+VENUES = ["rocket pool", "chorus one", "stake wise", "ether fi", "aave v3", "compound v3", "north node", "block daemon", "moon well", "just lend", "iron bank", "blue stake", "green pool", "deep node", "prime lend"]
 LENDING = ["aave", "compound", "morpho", "spark", "euler", "venus", "radiant", "maker", "fluid", "silo", "benqi", "kamino", "solend", "notional"]
 HANDLES = ["degen", "whale", "ape", "moon", "chad", "wizard", "alpha", "king", "lord", "trader", "bull", "bear", "pepe", "frog", "ninja", "shark", "fox", "wolf", "cobie", "gainz", "sats", "hodl", "sniper", "oracle", "punk", "anon", "kitty", "hawk", "tiger", "zen", "dragon", "master", "queen", "flip", "turbo", "giga", "laser", "vault", "block", "defi", "yield"]
 

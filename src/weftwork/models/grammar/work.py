@@ -60,7 +60,7 @@ def _token_price(s: Slots) -> tuple[str, str, str]:
     return m, obj["amount"], obj["token"]
 
 
-def _model(s: Slots, pool: list[str]) -> tuple[str, str]:
+def choose_model(s: Slots, pool: list[str]) -> tuple[str, str]:
     name = s.pick(pool) if s.chance(0.8) else (w.synth(s.rng, 2) + s.pick(["", "-7b", "-70b", "-2", "-13b", "x"]))
     name = name.upper() if s.style == "normal" and pool is GPUS and s.chance(0.45) else name
     name = name.capitalize() if s.style == "normal" and pool is MODELS and s.chance(0.3) else name
@@ -72,7 +72,7 @@ def _gpu(s: Slots) -> Line:
     out = {"intent": "buy_work", "work": "gpu"}
     model = ""
     if s.chance(0.6):
-        model, name = _model(s, GPUS)
+        model, name = choose_model(s, GPUS)
         out["model"] = name
     hours = s.chance(0.28)
     kind = s.x("[gpu|gpu|graphics card|card]") if not model else model + s.x("[|| gpu| card]")
@@ -110,7 +110,7 @@ def _simple(s: Slots, work: str, unit: str, things: list[tuple[str, str]], verbs
     text, out["quantity"] = _count(s, s.x(singular, topic=topic), s.x(plural, topic=topic), scale, one)
     out["unit"] = unit
     if pool is not None and s.chance(0.5):
-        model, out["model"] = _model(s, pool)
+        model, out["model"] = choose_model(s, pool)
         text += " " + s.x(model_form, m=model)
     text = s.x(verbs, t=text)
     if s.chance(span):
@@ -143,7 +143,7 @@ KEYS = ("intent", "work", "quantity", "unit", "model", "for", "max_price", "quot
 
 def _by_model(s: Slots) -> Line:
     """Work named by its verb: train a model for so long, make so many images."""
-    model, name = _model(s, MODELS)
+    model, name = choose_model(s, MODELS)
     kind = s.rng.randrange(4)
     if kind == 0:
         unit = s.pick(["hours", "epochs", "steps"])
