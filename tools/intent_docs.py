@@ -114,7 +114,7 @@ MODEL = """
 Exact match of the whole answer, decoded grounded at temperature 0. The sentences by hand (`tests/fixtures/intents.jsonl`,
 `intents_blind.jsonl`, `intents_development.jsonl`) are in words that the grammar does not produce, and no model was trained
 on them; the answers to the third set were read, and told what the grammar lacked. Half of what the grammar says comes
-from phrase books (`models/grammar/phrases/`), 3,300 ways of saying an intent by writers who saw none of these sentences.
+from phrase books (`models/grammar/phrases/`), 3,600 ways of saying an intent by writers who saw none of these sentences.
 Ask it with one user message, temperature 0 and `response_format` of type `json_schema`; other messages are not read. A
 wallet calls `check_intent` and `check_grounded` on the answer before it asks for a signature.
 
