@@ -347,6 +347,12 @@ def check_grounded(intent: Intent, request: str) -> Intent:
     return intent
 
 
+def _when(day: str | None) -> str:
+    if day is None:
+        return ""
+    return f" {day}" if day.startswith(("today", "tomorrow", "in ")) else f" on {day}"
+
+
 def _sum(intent: Intent) -> str:
     amount, token = intent.get("amount"), intent.get("token") or intent.get("sell") or ""
     if amount is None:
@@ -383,7 +389,7 @@ def describe_intent(intent: Intent) -> str:
     price = f"{get('price')} {get('quote') or ''}".strip()
     match intent.kind:
         case "transfer":
-            head = f"Send {_sum(intent)} to {get('to')}" + (f" on {get('on')}" if get("on") else "")
+            head = f"Send {_sum(intent)} to {get('to')}" + _when(get("on"))
         case "recurring_payment":
             head = f"Send {_sum(intent)} to {get('to')} every {get('every')}" + (
                 f" on {get('on')}" if get("on") else ""
