@@ -14,7 +14,8 @@ from pydantic_core import to_json
 from weftwork.errors import BadInput, EngineFailed, Refused, TimedOut, Unpaid, WeftError
 from weftwork.models.engine.port import Completion, Engine, Piece
 from weftwork.models.evidence import Order, digest_text
-from weftwork.records import Domain, Receipt, Signed
+from weftwork.models.sealer import Sealer
+from weftwork.records import Receipt, Signed
 
 _MAX_TEXTS = 256
 T = TypeVar("T")
@@ -84,26 +85,21 @@ class Job:
         self,
         order: Order,
         engine: Engine,
-        account: Any,
-        domain: Domain,
+        sealer: Sealer,
         terms: Terms,
         now: Callable[[], float],
         salt: bytes,
-        seal: Callable[[Receipt], Awaitable[Signed[Receipt]]] | None = None,
     ) -> None:
-        """``seal`` signs the receipt of a whole answer, with others that are ready at the same time."""
         self.order = order
         self.salt = salt
         self.text = ""
         self.cancelled = self._late = False
         self._engine = engine
-        self._account = account
-        self._domain = domain
+        self._sealer = sealer
         self._terms = terms
         self._now = now
         self._info = engine.describe()
         self._sequence = 0
-        self._seal = seal or self._sign
         self._task: asyncio.Task[Any] | None = None
         self.body = self._bounded_body()
 
@@ -179,7 +175,7 @@ class Job:
         price = min(self._terms.price(input_tokens, output_tokens), self.order.request.record.max_price)
         record = Receipt(
             self.order.id,
-            self._account.address,
+            self._sealer.address,
             digest_text(self.salt, self.text),
             self._info.digest,
             input_tokens,
@@ -194,11 +190,7 @@ class Job:
 
     def sign(self, input_tokens: int, output_tokens: int, final: bool) -> Signed[Receipt]:
         """:meth:`write`, signed alone."""
-        record = self.write(input_tokens, output_tokens, final)
-        return Signed(record, self._account.sign_hash(record.digest(self._domain)))
-
-    async def _sign(self, record: Receipt) -> Signed[Receipt]:
-        return Signed(record, self._account.sign_hash(record.digest(self._domain)))
+        return self._sealer.sign(self.write(input_tokens, output_tokens, final))
 
     async def run(self) -> Answer:
         """The whole answer and its receipt; raises what kept it from being made."""
@@ -208,7 +200,7 @@ class Job:
         with self._within(self._terms.seconds):
             found: Completion = await self._wait(self._engine.complete(self.body))
         self.text = found.text
-        receipt = await self._seal(self.write(found.input_tokens, found.output_tokens, True))
+        receipt = await self._sealer.seal(self.write(found.input_tokens, found.output_tokens, True))
         self._heed()
         made = shape_answer(self.order, self._info.model, receipt.record, found.text, found.finish_reason)
         choice = made["choices"][0]
@@ -230,7 +222,7 @@ class Job:
         data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
         self.text = to_json(data).decode()
         tokens = sum(1 + len(text) // 4 for text in texts)
-        receipt = await self._seal(self.write(tokens, 0, True))
+        receipt = await self._sealer.seal(self.write(tokens, 0, True))
         self._heed()
         answer = {
             "object": "list",

@@ -187,16 +187,7 @@ class Miner:
             raise Replayed("this request is being worked on", value=str(order.id))
         if len(self._jobs) >= self.terms.concurrency:
             raise Busy("the miner works on as many requests as it takes", value=self.terms.concurrency)
-        job = Job(
-            order,
-            self.engine,
-            self.account,
-            self._domain,
-            self.terms,
-            self._now,
-            self._entropy(16),
-            self._sealer.seal,
-        )
+        job = Job(order, self.engine, self._sealer, self.terms, self._now, self._entropy(16))
         self._jobs[order.id] = job
         try:
             await self.book.admit(order.requester, order.id, record.max_price, order.vouchers)

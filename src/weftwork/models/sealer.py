@@ -15,10 +15,15 @@ class Sealer:
     """One account's pen; :meth:`seal` waits for no company, only for the turn to end."""
 
     def __init__(self, account: Any, domain: Domain) -> None:
-        """``account`` signs digests (``sign_hash``) under ``domain``."""
+        """``account`` signs digests (``address``, ``sign_hash``) under ``domain``."""
+        self.address: str = account.address
         self._account = account
         self._domain = domain
         self._rows: list[tuple[Any, asyncio.Future[Any]]] = []
+
+    def sign(self, record: R) -> Signed[R]:
+        """The record, signed alone and at once."""
+        return Signed(record, self._account.sign_hash(record.digest(self._domain)))
 
     async def seal(self, record: R) -> Signed[R]:
         """The signed record."""

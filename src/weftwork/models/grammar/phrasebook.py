@@ -245,7 +245,7 @@ def _venue(s: Slots, line: Line) -> tuple[str, str]:
     return s.venue(w.STAKING if line.intent in _STAKED else w.LENDING, known=s.chance(0.4))
 
 
-def _start(s: Slots, line: Line) -> tuple[str, str]:
+def _bare_day(s: Slots, line: Line) -> tuple[str, str]:
     return s.until_day()
 
 
@@ -285,10 +285,6 @@ def _plain(fill: Callable[[Slots], str]) -> Filler:
     return lambda s, line: (fill(s), {})
 
 
-def _day_of(s: Slots, line: Line) -> tuple[str, str]:
-    return s.day()
-
-
 SLOTS: dict[str, Filler] = {
     "m": _m,
     "n": _n,
@@ -311,9 +307,9 @@ SLOTS: dict[str, Filler] = {
             else "days days weeks months months years"
         ),
     ),
-    "day": _named("on", _day_of),
-    "until": _named("until", _start),
-    "start": _named("start", _start),
+    "day": _named("on", lambda s, line: s.day()),
+    "until": _named("until", _bare_day),
+    "start": _named("start", _bare_day),
     "e": lambda s, line: s.every(),
     "p": _p,
     "trail": _trail,
