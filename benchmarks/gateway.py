@@ -13,7 +13,8 @@ are synced, keeps them in memory where there is /dev/shm, since the mock has no 
 
 While a peer warms up each of its answers is read: status 200, all words, of a stream its end. While it is
 measured wrk counts each status, and the answers must have the size that they had. Runs are interleaved and
-repeated; medians are printed and written to ``benchmarks/results/gateway.json``.
+repeated, the other gateways stopped meanwhile (SIGSTOP), since they share the core; medians are printed and
+written to ``benchmarks/results/gateway.json``.
 
 Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
 """
@@ -21,6 +22,7 @@ Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -144,10 +146,8 @@ def wait_port(port: int, process: subprocess.Popen[bytes], seconds: float = 120)
     raise SystemExit(f"nothing listens on {port}; see {process.log}")  # type: ignore[attr-defined]
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, its threads and its children so far."""
-    total = 0.0
-    ticks = os.sysconf("SC_CLK_TCK")
+def family(pid: int) -> dict[int, list[str]]:
+    """A process and all that descend from it: the fields of /proc/PID/stat behind the name, by their ids."""
     children: dict[int, list[int]] = {}
     rows: dict[int, list[str]] = {}
     for entry in Path("/proc").iterdir():
@@ -158,14 +158,29 @@ def cpu_seconds(pid: int) -> float:
                 continue
             rows[int(entry.name)] = row
             children.setdefault(int(row[1]), []).append(int(entry.name))
+    found: dict[int, list[str]] = {}
     todo = [pid]
     while todo:
         one = todo.pop()
-        row = rows.get(one)
-        if row is not None:
-            total += (int(row[11]) + int(row[12])) / ticks
+        if one in rows:
+            found[one] = rows[one]
         todo += children.get(one, [])
-    return total
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, its threads and its children so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    return sum((int(row[11]) + int(row[12])) / ticks for row in family(pid).values())
+
+
+def signal_peer(peer: Peer, number: int) -> None:
+    """Stops a gateway, all its processes, or lets it go on."""
+    for one in (peer, peer.streamer):
+        if one is not None and one.process is not None:
+            for pid in family(one.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
 
 # Peers
@@ -418,9 +433,16 @@ def measure(peers: list[Peer], rest: str, folder: Path, options: argparse.Namesp
     for turn in range(options.repeat + 1):
         for cell in CELLS if turn < options.repeat else CELLS[:1]:
             for peer in peers if turn % 2 == 0 else reversed(peers):
-                if cell in peer.cells:
-                    found = run_wrk(rest, peer, *cell, options.seconds, folder)
-                    peer.samples.setdefault(cell, []).append(found)
+                if cell not in peer.cells:
+                    continue
+                for other in peers:  # what else runs on the gateways' core must not count
+                    if other is not peer:
+                        signal_peer(other, signal.SIGSTOP)
+                time.sleep(0.2)
+                found = run_wrk(rest, peer, *cell, options.seconds, folder)
+                peer.samples.setdefault(cell, []).append(found)
+                for other in peers:
+                    signal_peer(other, signal.SIGCONT)
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:

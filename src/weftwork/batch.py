@@ -62,7 +62,7 @@ def signed_digest(separator: bytes, name: bytes, signature: bytes) -> bytes:
     node = keccak(b"\0" + name)
     for start in range(_HEAD, len(signature), 32):
         beside = signature[start : start + 32]
-        node = keccak(b"\1" + beside + node) if index & 1 else keccak(b"\1" + node + beside)
+        node = _node(b"\1" + beside + node) if index & 1 else _node(b"\1" + node + beside)
         index >>= 1
     if index:
         raise BadSignature("a place in a batch lies outside of it", value=len(signature))
@@ -81,7 +81,9 @@ def find_public(separator: bytes, name: bytes, signature: bytes) -> bytes:
 
 
 _recover_kept = lru_cache(maxsize=4096)(recover_public)
+_node = lru_cache(maxsize=4096)(keccak)  # records of a batch share their paths
 
 
+@lru_cache(maxsize=1024)
 def _digest(separator: bytes, root: bytes) -> bytes:
     return keccak(b"\x19\x01" + separator + keccak(BATCH_TYPE + root))

@@ -37,7 +37,9 @@ async def payer() -> AsyncIterator[Requester]:
         MINER.address, DOMAINS.of("voucher"), store, PaperLedger({PAYER.address: WAD}), clock=now
     )
     engine = GgufEngine(BOX, name="weft-intent", context=512, parallel=2)
-    miner = Miner(MINER, engine, DOMAINS, store, book, subnet=1, terms=Terms(partial_tokens=4), now=now)
+    miner = Miner(
+        MINER, engine, DOMAINS, store, book, subnet=1, terms=Terms(partial_tokens=4, partial_pause=0), now=now
+    )
     running = await miner.start(care=None)
     requester = Requester(PAYER, MINER.address, Client(local=True, timeout=60), now)
     requester.url = running.url

@@ -157,7 +157,7 @@ async def test_price_never_exceeds_what_the_request_allows() -> None:
 
 
 async def test_stream_brings_words_partial_receipts_and_a_final_one() -> None:
-    async with House(partial_tokens=2) as house:
+    async with House(partial_tokens=2, partial_pause=0) as house:
         words, events, errors = await house.payer.stream(house.payer.order(chat("one two three four five")))
         assert (words, errors) == ("one two three four five", [])
         receipts = [house.payer.receipt(event).record for event in events]
@@ -173,7 +173,7 @@ async def test_stream_brings_words_partial_receipts_and_a_final_one() -> None:
 
 async def test_client_that_leaves_a_stream_owes_its_last_partial_receipt() -> None:
     gate = Gate()
-    async with House(EchoEngine(pace=gate), partial_tokens=1) as house:
+    async with House(EchoEngine(pace=gate), partial_tokens=1, partial_pause=0) as house:
         order = house.payer.order(chat("one two three four"))
         for _ in range(2):
             gate.turns.release()
@@ -272,7 +272,7 @@ class BrokenEngine(EchoEngine):
 
 
 async def test_engine_that_breaks_costs_nothing_more_than_what_was_receipted() -> None:
-    async with House(BrokenEngine(), partial_tokens=1) as house:
+    async with House(BrokenEngine(), partial_tokens=1, partial_pause=0) as house:
         reply = await house.payer.ask("well?")
         assert (reply.status, reply.body["error"]["code"]) == (502, "unavailable.engine")
         words, events, errors = await house.payer.stream(house.payer.order(chat("well?")))

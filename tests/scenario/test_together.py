@@ -45,6 +45,18 @@ class Street:
         body = chat(text, max_tokens=8, **more)
         return await self.client.post_json(self.url + "/v1/chat/completions", body, self.headers)
 
+    async def stream(self, text: str) -> str:
+        body = chat(text, max_tokens=8, stream=True)
+        said = []
+        async with self.client.stream(
+            "POST", self.url + "/v1/chat/completions", body, headers=self.headers
+        ) as reply:
+            assert reply.status == 200, await reply.json()
+            async for event in reply.events():
+                if event.data != "[DONE]":
+                    said.append(json.loads(event.data)["choices"][0]["delta"].get("content", ""))
+        return "".join(said)
+
     async def ask_all(self, texts: list[str]) -> list[Any]:
         return await asyncio.gather(*(self.ask(text) for text in texts))
 
@@ -116,6 +128,18 @@ async def test_calls_that_begin_together_are_signed_by_one_signature_each_way() 
         assert due.due == street.miners[0].book.totals()["due"] > 0
 
 
+async def test_streams_that_begin_together_are_signed_by_one_signature_each_way() -> None:
+    async with open_street("miner") as street:
+        texts = [f"stream number {i}" for i in range(24)]
+        assert await asyncio.gather(*(street.stream(text) for text in texts)) == texts
+        assert street.sent == [("/v1/work", 1)] * 24, "each stream is a message of its own"
+        for kind, signer in (("request", GATEWAY.address), ("receipt", street.miners[0].account.address)):
+            found = [one for one in street.gateway.store.by_kind(kind) if isinstance(one, Signed)]
+            assert len(found) == 24, "a short stream has one receipt, the last"
+            assert {one.signer(DOMAINS.of(kind)) for one in found} == {signer}
+            assert len({one.signature[:65] for one in found}) < 24, "fewer signatures than records"
+
+
 async def test_a_call_alone_leaves_alone() -> None:
     async with open_street("miner") as street:
         assert words(await street.ask("hello")) == "hello"
@@ -159,6 +183,10 @@ async def test_a_miner_that_knows_neither_messages_nor_batches_is_served_one_sig
     async with open_street("miner", change=grow_old) as street:
         texts = [f"question {i}" for i in range(8)]
         assert [words(reply) for reply in await street.ask_all(texts)] == texts
+        assert not street.gateway.directory.seats()[0].together
+
+    async with open_street("miner", change=grow_old) as street:
+        assert await asyncio.gather(*(street.stream(text) for text in texts)) == texts
         assert not street.gateway.directory.seats()[0].together
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic_core import to_json
 
@@ -27,6 +27,8 @@ class Terms:
     receipts come.
 
     ``seconds`` is the time for one answer, ``hold_seconds`` how long a committed answer waits to be revealed.
+    A stream has a partial receipt for each ``partial_tokens``, no sooner than ``partial_pause`` seconds after
+    the last, and for fewer each ``partial_seconds``: that much is at risk if a client goes away.
     """
 
     input_price: int = 10**12
@@ -40,6 +42,7 @@ class Terms:
     held: int = 1024
     partial_tokens: int = 16
     partial_seconds: float = 0.5
+    partial_pause: float = 0.05
 
     def price(self, input_tokens: int, output_tokens: int) -> int:
         """What so many tokens cost, in wad."""
@@ -155,20 +158,27 @@ class Job:
         task = self._task = asyncio.current_task()
         try:
             return await work
-        except asyncio.CancelledError:
-            if not (self.cancelled or self._late) or task is None or task.uncancel():
-                raise
-            if self.cancelled:
-                raise Refused("the request was cancelled", value=str(self.order.id)) from None
-            raise TimedOut("the engine took too long", value=self._info.name) from None
-        except WeftError:
-            raise
-        except TimeoutError as error:
-            raise TimedOut("the engine took too long", value=self._info.name) from error
-        except Exception as error:
-            raise EngineFailed(f"the engine broke: {type(error).__name__}", value=self._info.name) from error
+        except BaseException as error:
+            self._raise(error, task)
         finally:
             self._task = None
+
+    def _raise(self, error: BaseException, task: asyncio.Task[Any] | None) -> NoReturn:
+        """Raises what an engine's error means."""
+        name = self._info.name
+        if isinstance(error, asyncio.CancelledError):
+            if not (self.cancelled or self._late) or task is None or task.uncancel():
+                raise error
+            if self.cancelled:
+                raise Refused("the request was cancelled", value=str(self.order.id)) from None
+            raise TimedOut("the engine took too long", value=name) from None
+        if isinstance(error, WeftError) or not isinstance(error, Exception):
+            raise error
+        if isinstance(error, StopAsyncIteration):
+            raise EngineFailed("the engine ended its stream too early") from error
+        if isinstance(error, TimeoutError):
+            raise TimedOut("the engine took too long", value=name) from error
+        raise EngineFailed(f"the engine broke: {type(error).__name__}", value=name) from error
 
     def write(self, input_tokens: int, output_tokens: int, final: bool) -> Receipt:
         """A receipt over the text so far; its price never exceeds what the request allows."""
@@ -187,10 +197,6 @@ class Job:
         )
         self._sequence += 1
         return record
-
-    def sign(self, input_tokens: int, output_tokens: int, final: bool) -> Signed[Receipt]:
-        """:meth:`write`, signed alone."""
-        return self._sealer.sign(self.write(input_tokens, output_tokens, final))
 
     async def run(self) -> Answer:
         """The whole answer and its receipt; raises what kept it from being made."""
@@ -236,19 +242,16 @@ class Job:
         """Words as they are made, with a receipt every few tokens, and at the end the final one."""
         if self.order.kind == "embedding":
             raise BadInput("embeddings do not stream")
-        pieces = self._engine.stream(self.body)
-        loop = asyncio.get_running_loop()
+        pieces, terms = self._engine.stream(self.body), self._terms
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         made = unsigned = 0
         signed_at = loop.time()
         last: Piece | None = None
         asked = 0
         try:
-            with self._within(self._terms.seconds):
+            with self._within(terms.seconds):
                 while last is None:
-                    piece = await self._wait(_next(pieces))
-                    self._heed()
-                    if self._late:
-                        raise TimedOut("the engine took too long", value=self._info.name)
+                    piece = await self._next(pieces, task)
                     asked = piece.input_tokens or asked
                     if piece.text:
                         self.text += piece.text
@@ -257,25 +260,38 @@ class Job:
                         yield Partial(piece.text)
                     if piece.finish_reason is not None:
                         last = piece
-                    elif unsigned >= self._terms.partial_tokens or (
-                        unsigned and loop.time() - signed_at >= self._terms.partial_seconds
-                    ):
-                        unsigned, signed_at = 0, loop.time()
-                        yield Partial(receipt=self.sign(asked, made, False))
+                    elif unsigned:
+                        passed = loop.time() - signed_at
+                        if passed >= terms.partial_seconds or (
+                            unsigned >= terms.partial_tokens and passed >= terms.partial_pause
+                        ):
+                            unsigned, signed_at = 0, loop.time()
+                            receipt = await self._sealer.seal(self.write(asked, made, False))
+                            self._heed()
+                            yield Partial(receipt=receipt)
         finally:
             close = getattr(pieces, "aclose", None)
             if close is not None:
                 await close()
         if last.output_tokens is not None:
             made = max(made, last.output_tokens)
-        yield Partial(receipt=self.sign(asked, made, True), finish=last.finish_reason)
+        receipt = await self._sealer.seal(self.write(asked, made, True))
+        self._heed()
+        yield Partial(receipt=receipt, finish=last.finish_reason)
 
-
-async def _next(pieces: AsyncIterator[Piece]) -> Piece:
-    """``anext`` as a coroutine; a stream that ends without its last piece is a failed engine."""
-    async for piece in pieces:
+    async def _next(self, pieces: AsyncIterator[Piece], task: asyncio.Task[Any] | None) -> Piece:
+        """The engine's next piece; a stream that ends without its last piece is a failed engine."""
+        self._task = task
+        try:
+            piece = await anext(pieces)
+        except BaseException as error:
+            self._raise(error, task)
+        finally:
+            self._task = None
+        self._heed()
+        if self._late:
+            raise TimedOut("the engine took too long", value=self._info.name)
         return piece
-    raise EngineFailed("the engine ended its stream too early")
 
 
 def shape_answer(order: Order, model: str, receipt: Receipt, text: str, finish: str) -> dict[str, Any]:

@@ -331,7 +331,7 @@ class Miner:
         try:
             async for part in job.stream():
                 if part.receipt is None:
-                    yield sse.format_event({"delta": part.words})
+                    yield b'data: {"delta":%b}\n\n' % to_json(part.words)
                     continue
                 record = part.receipt.record
                 if record.final:
@@ -342,11 +342,11 @@ class Miner:
                     self.store.add(part.receipt)
                     self.book.charge(order.requester, order.id, record.price, part.receipt.id)
                     await self.store.flushed()
-                told = {
-                    "receipt": part.receipt.to_json(),
-                    "salt": job.salt.hex(),
-                    "finish_reason": part.finish,
-                }
+                told = b'{"receipt":%b,"salt":"%b","finish_reason":%b}' % (
+                    part.receipt.to_text().encode(),
+                    job.salt.hex().encode(),
+                    to_json(part.finish),
+                )
                 yield sse.format_event(told, "receipt")
             yield sse.DONE
         finally:

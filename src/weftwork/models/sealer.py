@@ -21,10 +21,6 @@ class Sealer:
         self._domain = domain
         self._rows: list[tuple[Any, asyncio.Future[Any]]] = []
 
-    def sign(self, record: R) -> Signed[R]:
-        """The record, signed alone and at once."""
-        return Signed(record, self._account.sign_hash(record.digest(self._domain)))
-
     async def seal(self, record: R) -> Signed[R]:
         """The signed record."""
         loop = asyncio.get_running_loop()

@@ -191,10 +191,11 @@ class Broker(Sender):
 
     @contextlib.asynccontextmanager
     async def _open(self, ask: Ask) -> AsyncIterator[StreamReply]:
-        """The stream of a miner's answer; one that asks for money first gets its voucher at once."""
+        """The stream of a miner's answer; one that asks for money first gets its voucher at once, and one
+        that knows no signature of a batch another one."""
         seat = ask.seat
-        self.seal((ask,))
         for again in (True, False):
+            await self.sealed(ask)
             voucher = self._voucher(seat)
             signed = seat.purse.signed if seat.purse is not None else 0
             body = self._body(ask, voucher, stream=True)
@@ -205,8 +206,13 @@ class Broker(Sender):
                     self._acknowledge(seat, voucher)
                     yield reply
                     return
-                if not (again and self._must_pay(seat, reply.status, signed)):
-                    raise refusal_of(seat, reply.status, await reply.json())
+                if again and self._must_pay(seat, reply.status, signed):
+                    continue
+                refusal = refusal_of(seat, reply.status, await reply.json())
+                known = str(refusal.value).startswith(("input.signature", "input.record"))
+                if not (again and known and len(ask.request.signature) > 65):
+                    raise refusal
+                seat.together, ask.signed = False, None
 
     def _take_partial(self, ask: Ask, data: dict[str, Any], words: str) -> Part:
         """A receipt of a stream, proven over all ``words`` so far."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -57,6 +56,7 @@ class Sender(Till):
         self._clock = clock
         self._late = late
         self._waiting: dict[Seat, list[Row]] = {}
+        self._unsealed: list[tuple[Ask, asyncio.Future[None]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def seal(self, asks: Sequence[Ask]) -> None:
@@ -70,6 +70,32 @@ class Sender(Till):
             ask.signed = Signed(ask.record, signature)
             self.store.add(ask.signed)
             self.store.put_content(ask.record.content, ask.salt, ask.content, hashed=True)
+
+    async def sealed(self, ask: Ask) -> None:
+        """Returns once a request that travels alone is signed, by one signature with others of this turn."""
+        if ask.signed is not None or not ask.seat.together:
+            self.seal((ask,))
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        if not self._unsealed:
+            loop.call_soon(self._seal_all)
+        self._unsealed.append((ask, future))
+        await future
+
+    def _seal_all(self) -> None:
+        rows = [row for row in self._unsealed if not row[1].done()]
+        self._unsealed = []
+        for start in range(0, len(rows), MAX_TOGETHER):
+            part = rows[start : start + MAX_TOGETHER]
+            try:
+                self.seal([ask for ask, _ in part])
+            except Exception as error:  # whoever waits is told
+                for _, future in part:
+                    future.set_exception(error)
+            else:
+                for _, future in part:
+                    future.set_result(None)
 
     def _voucher(self, seat: Seat) -> Signed[Any] | None:
         """The voucher that rides on a request: over all that is owed, but not on each of many a second."""
@@ -147,8 +173,9 @@ class Sender(Till):
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+        company = _Company(task, len(rows))
         for row in rows:
-            row.future.add_done_callback(partial(_break_off, task, rows))
+            row.future.add_done_callback(company.leave)
 
     async def close(self, seats: list[Seat]) -> None:
         """Breaks off what is under way, pays what is owed, and waits for what runs beside the calls."""
@@ -238,9 +265,21 @@ class Sender(Till):
                 self._late(row.ask, body)
 
 
-def _break_off(task: asyncio.Task[None], rows: list[Row], _: asyncio.Future[Any]) -> None:
-    if any(row.future.cancelled() for row in rows) and all(row.future.done() for row in rows):
-        task.cancel()
+class _Company:
+    """Those who wait for one message; when the last has left and one of them gave up, it is broken off."""
+
+    __slots__ = ("_given_up", "_left", "_task")
+
+    def __init__(self, task: asyncio.Task[None], count: int) -> None:
+        self._task = task
+        self._left = count
+        self._given_up = False
+
+    def leave(self, future: asyncio.Future[Any]) -> None:
+        self._left -= 1
+        self._given_up = self._given_up or future.cancelled()
+        if self._given_up and not self._left:
+            self._task.cancel()
 
 
 def _parts(rows: list[Row], together: bool) -> Iterator[list[Row]]:
