@@ -23,12 +23,13 @@ PLEDGE = 50 * WAD + 7
 
 
 class Court:
-    """A subnet with a panel: two validators of 60 and 40 of the stake, a cheat and an honest miner, both with
-    collateral, after an epoch that was judged."""
+    """A subnet with a panel: two validators of 60 and 40 of the stake, in so many WEFT, a cheat and an honest
+    miner, both with collateral, after an epoch that was judged."""
 
-    def __init__(self, *, is_annexed: bool = True) -> None:
+    def __init__(self, *, is_annexed: bool = True, stake: int = 100) -> None:
         world = self.world = LedgerWorld()
-        self.alice, self.bob = world.join("alice", 60 * WAD), world.join("bob", 40 * WAD)
+        self.alice = world.join("alice", 60 * stake * WAD // 100)
+        self.bob = world.join("bob", 40 * stake * WAD // 100)
         self.cheat, self.honest = world.join("cheat"), world.join("honest")
         world.enter(self.alice, self.bob)
         for one in (self.cheat, self.honest):
@@ -213,6 +214,38 @@ def test_fault_of_an_epoch_that_nobody_closed_waits_for_the_next_closing(court):
     assert [claim.amount for claim in slashes(plan)] == [PLEDGE // 10]
     assert court.pledge(court.cheat) == PLEDGE - PLEDGE // 10
     assert court.verify(epoch).claims == plan.claims
+
+
+def test_fault_waits_while_too_little_stake_signs_and_is_paid_once_enough_does(monkeypatch):
+    court = Court(stake=10_000)  # so that what bob earns meanwhile is nothing beside it
+    world, quiet = court.world, {court.honest.uid: 1}
+    court.settle(world.epoch - 1)
+
+    def judge_alone() -> int:
+        """An epoch in which bob alone shows weights, 40 of 100 of the stake."""
+        epoch = world.judge((court.bob, quiet))
+        world.next_epoch()
+        return epoch
+
+    court.settle(judge_alone())  # alice still counts, as she showed weights an epoch ago
+    court.note(court.cheat.agent, 5, court.alice)
+    for _ in range(2):
+        weak = judge_alone()
+        assert len(slashes(world.settle(weak, court.bob))) == 1
+        assert not world.at("epochs").call("may_slash", world.subnet, weak)
+        assert court.pledge(court.cheat) == PLEDGE, "too little stake signed"
+    assert len(slashes(court.settle(court.judge()))) == 1
+    assert court.pledge(court.cheat) == PLEDGE - PLEDGE // 10
+    assert slashes(court.settle(court.judge())) == [], "what was paid for is paid for"
+    assert court.pledge(court.cheat) == PLEDGE - PLEDGE // 10
+    assert len(slashes(court.verify(weak))) == 1, "recomputed later, it is the same"
+
+    court.settle(judge_alone())
+    court.note(court.cheat.agent, 6, court.alice)
+    monkeypatch.setattr(closing.snapshot, "LOOK_BACK", 2)
+    for waits in (True, True, False):
+        assert bool(slashes(world.settle(judge_alone(), court.bob))) == waits, "for so many closings"
+    world.close()
 
 
 def test_closing_stays_as_it_was_when_a_panel_is_annexed_after_its_epoch():

@@ -24,6 +24,8 @@ from weftwork.units import Digest
 SEALED: Final = 1
 CLOSED: Final = 2
 SKIPPED: Final = 4
+LOOK_BACK: Final = 32
+"""Closings over which a fault waits for one that enough stake signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Culprit:
 class EpochSnapshot:
     """Everything public that an epoch's closing depends on, at its last block; one entry a uid.
 
-    ``culprits`` are the agents whose faults came on record since the last closing, by rising id; only a
-    closing needs them, so :func:`read_culprits` reads them for it.
+    ``culprits`` are the agents whose faults came on record since the last closing that could slash, by rising
+    id; only a closing needs them, so :func:`read_culprits` reads them for it.
     """
 
     chain_id: int
@@ -178,17 +180,24 @@ def read_snapshot(ledger: Ledger, contracts: Contracts, subnet: int, epoch: int)
 def read_culprits(
     ledger: Ledger, contracts: Contracts, subnet: int, epoch: int, last: int
 ) -> tuple[Culprit, ...]:
-    """The agents that the subnet's panel has put on record, from the end of the last closed epoch before
-    ``epoch`` to the block ``last``; none where no panel stood behind the subnet then.
+    """The agents that the subnet's panel has put on record, from the end of the last epoch before ``epoch``
+    whose closing could slash to the block ``last``; none where no panel stood behind the subnet then.
 
-    A fault of an epoch that was skipped thus waits for the next closing, as fees do. Raises LedgerError where
-    the node no longer has what says whether there is a panel.
+    A fault of an epoch that was skipped, or was closed by too little stake, thus waits for the next closing;
+    :data:`LOOK_BACK` bounds for how many. Raises LedgerError where the node no longer has what says whether
+    there is a panel.
     """
     panel = find_panel(ledger, contracts, subnet, block=last)
     if panel is None:
         return ()
-    closed = (event.args["epoch"] for event in contracts.at(ledger, "epochs").events("Closed", subnet=subnet))
-    after = max((number for number in closed if number < epoch), default=-1) + 1
+    epochs = contracts.at(ledger, "epochs")
+    closed = {event.args["epoch"]: event.block for event in epochs.events("Closed", subnet=subnet)}
+    before = sorted((number for number in closed if number < epoch), reverse=True)
+    after = before[LOOK_BACK - 1] + 1 if len(before) >= LOOK_BACK else 0
+    for number in before[: LOOK_BACK - 1]:
+        if epochs.call("may_slash", subnet, number, block=closed[number]):
+            after = number + 1
+            break
     first = contracts.at(ledger, "subnets").call("first_block", subnet, after)
     faults = panel.events("Faulted", first, last)
     stakes = contracts.at(ledger, "stakes")
