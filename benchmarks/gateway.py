@@ -435,14 +435,16 @@ def measure(peers: list[Peer], rest: str, folder: Path, options: argparse.Namesp
             for peer in peers if turn % 2 == 0 else reversed(peers):
                 if cell not in peer.cells:
                     continue
-                for other in peers:  # what else runs on the gateways' core must not count
-                    if other is not peer:
+                others = [other for other in peers if other is not peer]
+                try:
+                    for other in others:  # what else runs on the gateways' core must not count
                         signal_peer(other, signal.SIGSTOP)
-                time.sleep(0.2)
-                found = run_wrk(rest, peer, *cell, options.seconds, folder)
-                peer.samples.setdefault(cell, []).append(found)
-                for other in peers:
-                    signal_peer(other, signal.SIGCONT)
+                    time.sleep(0.2)
+                    found = run_wrk(rest, peer, *cell, options.seconds, folder)
+                    peer.samples.setdefault(cell, []).append(found)
+                finally:
+                    for other in others:
+                        signal_peer(other, signal.SIGCONT)
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:

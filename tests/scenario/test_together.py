@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from harness.desk import DOMAINS, PaperLedger, Requester, chat
 
-from weftwork.errors import BadSignature, Unavailable
+from weftwork.errors import BadSignature, Unavailable, Unpaid
 from weftwork.ledger.key import Account
 from weftwork.models.channel import ChannelBook, ChannelPurse
 from weftwork.models.engine.echo import EchoEngine
@@ -188,6 +188,39 @@ async def test_a_miner_that_knows_neither_messages_nor_batches_is_served_one_sig
     async with open_street("miner", change=grow_old) as street:
         assert await asyncio.gather(*(street.stream(text) for text in texts)) == texts
         assert not street.gateway.directory.seats()[0].together
+
+
+async def test_a_miner_that_refuses_a_voucher_once_is_not_taken_for_an_old_one() -> None:
+    async with open_street("miner", patience=Patience(idle=1e6, voucher=0.0)) as street:
+        texts = [f"stream {i}" for i in range(6)]
+        assert await asyncio.gather(*(street.stream(text) for text in texts)) == texts
+        known, book = street.miners[0].book._store.has, street.miners[0].book
+        book._store.has = lambda name: False  # type: ignore[method-assign] # the receipts that a voucher pays
+        found = await asyncio.gather(*(street.stream(text) for text in texts), return_exceptions=True)
+        assert any(isinstance(one, AssertionError) for one in found)
+        book._store.has = known  # type: ignore[method-assign]
+        assert street.gateway.directory.seats()[0].together
+
+
+async def test_an_old_miner_that_wants_its_money_first_is_given_both() -> None:
+    def grow_old(miner: Miner) -> None:
+        answer = miner.work
+
+        async def work(request: Any) -> Any:
+            order = request.object()
+            if len(order["request"]["signature"]) != 132:
+                raise BadSignature("a signature is 130 hexadecimal digits")
+            if not order["vouchers"] and miner.book.totals()["due"]:
+                raise Unpaid("pay first")
+            return await answer(request)
+
+        miner.app.post("/v1/work")(work)
+
+    async with open_street("miner", change=grow_old) as street:
+        assert await street.stream("the first") == "the first"
+        street.gateway.directory.seats()[0].together = True  # as after a restart
+        texts = [f"stream {i}" for i in range(2)]
+        assert await asyncio.gather(*(street.stream(text) for text in texts)) == texts
 
 
 async def test_one_broken_message_is_held_against_a_miner_once() -> None:

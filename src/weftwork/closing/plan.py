@@ -12,8 +12,8 @@ minted, as nothing was judged, and the fees wait for the next epoch. A neuron wh
 has no wallet and is not paid.
 
 Beside what is paid, and whatever was judged, each agent that the subnet's panel put on record since the last
-closing loses ``fault_slash_bps`` of its collateral, once an epoch: a leaf that burns, and no part of the
-payout.
+closing that could slash loses ``fault_slash_bps`` of its collateral, once an epoch: a leaf that burns, and no
+part of the payout.
 """
 
 from __future__ import annotations

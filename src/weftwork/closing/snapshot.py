@@ -191,11 +191,11 @@ def read_culprits(
     if panel is None:
         return ()
     epochs = contracts.at(ledger, "epochs")
-    closed = {event.args["epoch"]: event.block for event in epochs.events("Closed", subnet=subnet)}
+    closed = {event.args["epoch"] for event in epochs.events("Closed", subnet=subnet)}
     before = sorted((number for number in closed if number < epoch), reverse=True)
     after = before[LOOK_BACK - 1] + 1 if len(before) >= LOOK_BACK else 0
     for number in before[: LOOK_BACK - 1]:
-        if epochs.call("may_slash", subnet, number, block=closed[number]):
+        if epochs.call("may_slash", subnet, number):  # which never changes
             after = number + 1
             break
     first = contracts.at(ledger, "subnets").call("first_block", subnet, after)

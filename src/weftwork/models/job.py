@@ -27,8 +27,9 @@ class Terms:
     receipts come.
 
     ``seconds`` is the time for one answer, ``hold_seconds`` how long a committed answer waits to be revealed.
-    A stream has a partial receipt for each ``partial_tokens``, no sooner than ``partial_pause`` seconds after
-    the last, and for fewer each ``partial_seconds``: that much is at risk if a client goes away.
+    A stream has a partial receipt for each ``partial_tokens``, but in the first ``partial_pause`` seconds
+    after one only for four times as many, and for fewer when ``partial_seconds`` have passed. That much is at
+    risk if a client goes away.
     """
 
     input_price: int = 10**12
@@ -47,6 +48,11 @@ class Terms:
     def price(self, input_tokens: int, output_tokens: int) -> int:
         """What so many tokens cost, in wad."""
         return input_tokens * self.input_price + output_tokens * self.output_price
+
+    def wants_partial(self, tokens: int, seconds: float) -> bool:
+        """Whether a stream is due a partial receipt: new ``tokens``, and ``seconds``, since the last."""
+        enough = 1 if seconds >= self.partial_pause else 4
+        return seconds >= self.partial_seconds or tokens >= enough * self.partial_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,12 @@ class Job:
             self._task.cancel()
 
     def _heed(self) -> None:
-        """Raises Refused for what was cancelled while no engine was at it."""
+        """Raises Refused for what was cancelled, TimedOut for what ran out of time, while no engine was at
+        it."""
         if self.cancelled:
             raise Refused("the request was cancelled", value=str(self.order.id))
+        if self._late:
+            raise TimedOut("the engine took too long", value=self._info.name)
 
     def _expire(self) -> None:
         self._late = True
@@ -260,15 +269,10 @@ class Job:
                         yield Partial(piece.text)
                     if piece.finish_reason is not None:
                         last = piece
-                    elif unsigned:
-                        passed = loop.time() - signed_at
-                        if passed >= terms.partial_seconds or (
-                            unsigned >= terms.partial_tokens and passed >= terms.partial_pause
-                        ):
-                            unsigned, signed_at = 0, loop.time()
-                            receipt = await self._sealer.seal(self.write(asked, made, False))
-                            self._heed()
-                            yield Partial(receipt=receipt)
+                    elif unsigned and terms.wants_partial(unsigned, loop.time() - signed_at):
+                        unsigned, signed_at = 0, loop.time()
+                        receipt = await self._sealer.seal(self.write(asked, made, False))
+                        yield Partial(receipt=receipt)
         finally:
             close = getattr(pieces, "aclose", None)
             if close is not None:
@@ -276,11 +280,11 @@ class Job:
         if last.output_tokens is not None:
             made = max(made, last.output_tokens)
         receipt = await self._sealer.seal(self.write(asked, made, True))
-        self._heed()
         yield Partial(receipt=receipt, finish=last.finish_reason)
 
     async def _next(self, pieces: AsyncIterator[Piece], task: asyncio.Task[Any] | None) -> Piece:
         """The engine's next piece; a stream that ends without its last piece is a failed engine."""
+        self._heed()
         self._task = task
         try:
             piece = await anext(pieces)
@@ -289,8 +293,6 @@ class Job:
         finally:
             self._task = None
         self._heed()
-        if self._late:
-            raise TimedOut("the engine took too long", value=self._info.name)
         return piece
 
 

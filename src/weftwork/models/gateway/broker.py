@@ -7,6 +7,7 @@ never receipted is never paid. A miner's complaint about the call itself becomes
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,10 +192,11 @@ class Broker(Sender):
 
     @contextlib.asynccontextmanager
     async def _open(self, ask: Ask) -> AsyncIterator[StreamReply]:
-        """The stream of a miner's answer; one that asks for money first gets its voucher at once, and one
-        that knows no signature of a batch another one."""
+        """The stream of a miner's answer. One that asks for money first gets its voucher at once, and one
+        that refuses a signature of a batch gets another, each once."""
         seat = ask.seat
-        for again in (True, False):
+        paid = alone = False
+        while True:
             await self.sealed(ask)
             voucher = self._voucher(seat)
             signed = seat.purse.signed if seat.purse is not None else 0
@@ -203,16 +205,22 @@ class Broker(Sender):
                 "POST", seat.endpoint + "/v1/work", body, timeout=self.patience.silence
             ) as reply:
                 if reply.status == 200:
+                    if alone:
+                        seat.together = False
                     self._acknowledge(seat, voucher)
                     yield reply
                     return
-                if again and self._must_pay(seat, reply.status, signed):
+                if not paid and self._must_pay(seat, reply.status, signed):
+                    paid = True
                     continue
                 refusal = refusal_of(seat, reply.status, await reply.json())
                 known = str(refusal.value).startswith(("input.signature", "input.record"))
-                if not (again and known and len(ask.request.signature) > 65):
+                if alone or not known or len(ask.request.signature) <= 65:
                     raise refusal
-                seat.together, ask.signed = False, None
+            alone, ask.signed = True, None
+            self.seal((ask,))
+            if voucher is not None:
+                seat.vouched = -math.inf  # it rode on what was not read; it rides again
 
     def _take_partial(self, ask: Ask, data: dict[str, Any], words: str) -> Part:
         """A receipt of a stream, proven over all ``words`` so far."""

@@ -91,8 +91,7 @@ class Sender(Till):
             try:
                 self.seal([ask for ask, _ in part])
             except Exception as error:  # whoever waits is told
-                for _, future in part:
-                    future.set_exception(error)
+                _refuse([Row(ask, future, 0.0) for ask, future in part], error)
             else:
                 for _, future in part:
                     future.set_result(None)
