@@ -134,6 +134,15 @@ def test_a_miner_joins_by_command_is_refused_while_it_runs_and_leaves(place: Pla
     steps = place.leave("miner")["accounts"][0]["steps"]
     assert [(step["what"], step["state"]) for step in steps] == [("place", "given up")]
     assert not subnets.call("is_registered", 1, agents[0])
+    assert Home.open(place.folder / "joined-miner").facts["leaving"]
+    again = Weft(place.folder, "join", "miner", *words)
+    try:
+        again.ready()
+        assert Home.open(place.folder / "joined-miner").facts["leaving"] == {}, "it takes part again"
+        assert subnets.call("is_registered", 1, agents[0])
+        assert again.end() == 0
+    finally:
+        again.close()
 
 
 def test_what_cannot_be_left_is_said_with_a_next_step(place: Place) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weftwork.compute.credit import CreditDesk, Pool
 from weftwork.compute.render.escrow import Escrow
 from weftwork.compute.venue import Currency, Venue, format_order
-from weftwork.errors import NetworkNotFound, Refused, Reverted
+from weftwork.errors import BadInput, NetworkNotFound, Refused, Reverted
 from weftwork.ledger.deployment_compute import find_compute
 from weftwork.models.channel import ChannelBook
 from weftwork.models.voucher import CLAIMS_AT_ONCE, VoucherClaim
@@ -95,12 +95,14 @@ def redeem_vouchers(
 
     claims, coming = [], 0
     for claim in asyncio.run(read()):
-        held = channels.call("channel_of", claim.payer, claim.receiver)
-        gross = min(claim.cumulative, held.deposited - held.withdrawn) - held.claimed
-        if gross > 0:
-            claims.append(claim)
-            legs = channels.call("legs_of", held.route)
-            coming += gross - sum(gross * leg.bps // BPS for leg in legs)
+        pair = (claim.payer, claim.receiver)
+        try:
+            gross = int(channels.call("claim", *pair, claim.cumulative, claim.receipt, claim.signature))
+        except Reverted:
+            continue  # the channel is empty, or takes this signature no more
+        claims.append(claim)
+        legs = channels.call("legs_of", channels.call("channel_of", *pair).route)
+        coming += gross - sum(gross * leg.bps // BPS for leg in legs)
     if dry:
         coming += int(channels.call("balance_of", account.address))
     else:
@@ -229,7 +231,7 @@ def leave_market(venue: Venue, account: Account, agents: list[int], *, dry: bool
     for order, _ in _orders(venue, "LeaseCreated", agents):
         due = int(contract.call("withdraw", order))
         if due:
-            currency = venue.currency_of(contract.call("deployments", order >> 64).token)
+            currency = _currency(venue, contract.call("deployments", order >> 64).token)
             if not dry:
                 due = venue.market(account).withdraw(order)
             steps.append(_money("lease", currency, due, order, planned=dry))
@@ -240,6 +242,14 @@ def leave_market(venue: Venue, account: Account, agents: list[int], *, dry: bool
                 contract.send(account, "pull", currency.token, account.address)
             steps.append(_money("kept by the market", currency, kept, planned=dry))
     return steps
+
+
+def _currency(venue: Venue, token: str) -> Currency:
+    """A currency of the market, also one that was listed by others and has no name here."""
+    try:
+        return venue.currency_of(token)
+    except BadInput:
+        return Currency(token[:10], token, int(venue.token_at(token).call("decimals")))
 
 
 def _money(what: str, currency: Currency, amount: int, order: int | None = None, **more: Any) -> Step:
@@ -304,7 +314,8 @@ def _complete_renders(venue: Venue, account: Account, *, dry: bool) -> list[Step
         done += job.budget
     steps = [Step("renders", State.TAKEN, done, planned=dry)] if done else []
     if waiting:
-        note = f"{len(waiting)} in review, for {escrow.window // 3_600} hours after they were handed in"
+        hours = escrow.window // 3_600
+        note = f"{len(waiting)} in review, and checkers may ask for them, until {hours} hours after handed in"
         amount = sum(job.budget for job in waiting)
         steps.append(Step("renders", State.WAITS, amount, note=note, planned=dry))
     return steps
