@@ -17,6 +17,7 @@ from weftwork.network.enrol import Place, enrol_neuron, fund
 from weftwork.network.home import Home
 from weftwork.network.leave import leave_home
 from weftwork.records import NO_ADDRESS, Closing
+from weftwork.spec.subnet import SUBNET_PRESETS, SubnetParams
 from weftwork.units import WAD
 
 UNBONDING = 2_000
@@ -27,8 +28,8 @@ FRIEND = Account.create("a friend of who leaves").address
 class Town:
     """A subnet, and a home whose roles join it and leave."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = LedgerWorld()
+    def __init__(self, folder: Path, params: SubnetParams | None = None) -> None:
+        self.world = LedgerWorld(params)
         self.home = Home(folder / "joined-one")
         self.names: list[str] = []
         self.others: list[str] = []
@@ -361,6 +362,27 @@ def test_a_slash_while_it_unbonds_is_taken_off_what_comes_back(town: Town) -> No
     assert sum(owed[what] - back[what] for what in back) == slashed
     assert town.coins("validator-1") == had + sum(back.values())
     assert town.is_conserved
+
+
+def test_nothing_comes_back_of_what_was_slashed_whole(tmp_path: Path) -> None:
+    params = dataclasses.replace(SUBNET_PRESETS["local"], equivocation_slash_bps=10_000)
+    town = Town(tmp_path, params)
+    bench = Bench(town, 60 * WAD)
+    world, where = town.world, (town.world.subnet, bench.place.agent)
+    world.at("stakes").send(bench.account, "lock_collateral", *where, PLEDGE)
+    town.leave()
+    had = town.coins("validator-1")
+    equivocate(bench)
+    (step,) = town.leave()
+    assert (step.what, step.state, step.amount) == ("stake", State.UNBONDING, 0)
+    assert "slashed" in step.note
+    town.pass_unbonding()
+    (step,) = town.leave()
+    assert (step.what, step.state, step.amount) == ("stake", State.TAKEN, 0)
+    assert town.leave() == []
+    assert town.coins("validator-1") == had
+    assert town.is_conserved
+    world.close()
 
 
 def equivocate(bench: Bench) -> int:

@@ -234,16 +234,16 @@ class Stall:
             for account in (tenant.account, self.site.account):
                 self.venue.token_at(currency.token).send(account, "approve", net.compute.market, 2**255)
 
-    def order(self, currency: str = "token") -> int:
+    def order(self, currency: str = "token", window: int = 0) -> int:
         """A deployment of one group, on which the provider has bid."""
         token = self.venue.currency(currency).token
         deployment = self.tenant.deploy([(bytes(32), PRICE, 0, [], [], [])], token, WAD, bytes(32))
         order = deployment << 64 | 1 << 32 | 1
-        self.provider.bid(self.provider.find_order(order), self.agent, PRICE)
+        self.provider.bid(self.provider.find_order(order), self.agent, PRICE, window=window)
         return order
 
-    def lease(self, currency: str = "token") -> int:
-        order = self.order(currency)
+    def lease(self, currency: str = "token", window: int = 0) -> int:
+        order = self.order(currency, window)
         assert self.tenant.accept(order, choose_cheapest) is not None
         return order
 
@@ -284,6 +284,19 @@ async def test_a_provider_with_leases_is_refused_and_then_paid_for_them(village:
     ]
     assert dollars.call("balanceOf", friend) == before + steps[2].amount
     assert village.net.is_conserved()
+
+
+async def test_a_lease_that_is_being_left_still_holds_until_its_notice_is_over(village: Village) -> None:
+    stall = Stall(village)
+    order = stall.lease(window=20)
+    until = stall.provider.leave(order, stall.agent)
+    assert until is not None
+    await village.stop("prue")
+    with pytest.raises(Refused, match="tenants still rent here"):
+        await village.leave("prue")
+    village.mine(20)
+    assert stall.provider.leave(order, stall.agent) is None
+    assert whats(await village.leave("prue")) == [("lease", "taken")]
 
 
 # Pay
