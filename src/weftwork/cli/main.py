@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("use", "Draw the thread of an answer: who asked, answered, judged and was paid."),
     "verify": ("use", "Recompute a thread, and name the record that differs."),
     "join": ("supply", "Join a network as a miner, a validator or a provider."),
+    "leave": ("supply", "Take stake, collateral and what is due back home from a role that joined."),
     "compute": ("buy", "Rent machines by auction, have scenes rendered by many."),
     "epoch": ("study", "Show an epoch: weights, incentives, claims."),
     "status": ("study", "Show what runs here and what the ledger says."),

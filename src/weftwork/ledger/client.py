@@ -197,6 +197,10 @@ class Ledger:
             return known[0]
         return int(self.rpc("eth_getTransactionCount", address, "pending"), 16)
 
+    def fee_cap(self) -> int:
+        """The most that a unit of gas costs in a transaction sent now, wei."""
+        return self._fee()[1]
+
     def _fee(self) -> tuple[int, int]:
         """Tip and maximum fee a unit of gas: twice the base fee, which covers six full blocks."""
         if self.embedded is not None:

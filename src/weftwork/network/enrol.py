@@ -149,8 +149,8 @@ def _lock(
         raise InsufficientFunds(
             f"a node locks {amount / WAD:g} WEFT of collateral, and {missing / WAD:g} are missing",
             value=account.address,
-            hint="send this account that much; what is not slashed stays locked until it is asked back by "
-            "Stakes.release_collateral, and again an unbonding later",
+            hint="send this account that much; weft leave asks back what is not slashed, and takes it an "
+            "unbonding later",
         )
     _allow(token, account, stakes.address)
     stakes.send(account, "lock_collateral", subnet, agent, missing)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weftwork.errors import LedgerError, NotFound
+from weftwork.errors import BadConfig, LedgerError, NotFound, Unavailable
 from weftwork.network.home import Home, all_homes, home_path
 from weftwork.network.thread import Thread, gather
 
@@ -93,3 +93,71 @@ def open_ledger(facts: dict[str, Any]) -> Iterator[tuple[Ledger | None, Contract
         return
     with chain:
         yield (chain, Contracts.from_json(facts["contracts"])) if known else (None, None)
+
+
+@contextmanager
+def open_joined(home: Home, url: str | None = None) -> Iterator[tuple[Ledger, Contracts]]:
+    """The ledger and the network that a role of ``home`` joined: at ``url``, else where it was then, else
+    where the network that runs here is now.
+
+    Raises :class:`BadConfig` where another network is at ``url``, :class:`NetworkNotFound` where none is, and
+    :class:`Unavailable` where the ledger is out of reach or was never written down.
+    """
+    from weftwork import ledger
+    from weftwork.ledger.deployment import Contracts, find_network
+
+    kept = home.facts.get("contracts")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise BadConfig(
+            "a ledger is named by the URL of its JSON-RPC", value=url, hint="--ledger http://127.0.0.1:8545"
+        )
+    chain = _connect_any(_known_urls(home), kept) if url is None else ledger.connect(url)
+    with chain:
+        contracts = find_network(chain) if kept is None else Contracts.from_json(kept)
+        if not _has(chain, contracts.to_json()):
+            raise BadConfig(
+                f"{home.path.name} joined another network than the one at {url or 'its ledger'}",
+                value=url,
+                hint="name the ledger that it joined: --ledger URL",
+            )
+        yield chain, contracts
+
+
+def _known_urls(home: Home) -> list[str]:
+    """Where the ledger of a joined home may serve: as it wrote down, or as the network here does."""
+    found = [home.facts]
+    if (home_path() / "network.json").exists():
+        base = Home.open().facts
+        if home.facts.get("contracts") in (None, base.get("contracts")):
+            found.append(base)
+    urls = [str(facts.get("ledger") or "") for facts in found]
+    return list(dict.fromkeys(url for url in urls if url.startswith("http")))
+
+
+def _has(chain: Ledger, contracts: Mapping[str, Any]) -> bool:
+    """Whether a network stands on this chain."""
+    if chain.chain_id != int(contracts["chain_id"]):
+        return False
+    return len(chain.rpc("eth_getCode", contracts["epochs"], "latest")) > 2
+
+
+def _connect_any(urls: Iterable[str], kept: Mapping[str, Any] | None) -> Ledger:
+    """The first ledger that answers as the right chain; raises Unavailable."""
+    from weftwork import ledger
+
+    for url in urls:
+        try:
+            chain = ledger.connect(url)
+        except LedgerError:
+            continue
+        if kept is None or _has(chain, kept):
+            return chain
+        chain.close()
+    tried = ", ".join(urls)
+    raise Unavailable(
+        f"the ledger at {tried} is out of reach"
+        if tried
+        else "no ledger of this role's network is known here",
+        value=tried,
+        hint="weft up starts the network of this machine again; or name its ledger: --ledger URL",
+    )

@@ -152,6 +152,11 @@ class Home:
         """Whether a process runs here now."""
         return self.runner is not None
 
+    @property
+    def key_names(self) -> list[str]:
+        """The roles that have a key here."""
+        return sorted(path.stem for path in (self.path / "keys").glob("*.key"))
+
     def account(self, name: str) -> Any:
         """The key of the role ``name``, made at first use and kept in a file that only its owner reads."""
         from weftwork.ledger import Account
@@ -191,6 +196,32 @@ def joined_home(name: str, *, exact: bool = False) -> Home:
             continue
         home.facts = Home.open(path, create=True).facts
         return home
+
+
+def find_joined(name: str | None = None) -> Home:
+    """The home of the role that joined from here as ``name`` (``joined-NAME`` or ``NAME``); the only one
+    there is without a name. It may have failed before it wrote down what it joined: then it has keys, and
+    no facts.
+
+    Raises :class:`NotFound`, and :class:`BadConfig` where there are several and none is named.
+    """
+    known = [path for path in sorted(home_path().glob("joined-*")) if any(path.glob("keys/*.key"))]
+    names = ", ".join(path.name for path in known)
+    if name is not None:
+        known = [path for path in known if path.name in (name, f"joined-{name}")]
+    if not known:
+        raise NotFound(
+            "no role joined a network from here" if name is None else f"nothing joined as {name}",
+            value=name,
+            hint=f"there is {names}" if names else "weft join miner, or another WEFT_HOME=DIR",
+        )
+    if len(known) > 1:
+        raise BadConfig(
+            f"several roles joined from here: {names}",
+            value=names,
+            hint=f"name one: weft leave {known[0].name}",
+        )
+    return Home.open(known[0], create=True)
 
 
 def new_run(name: str, *, keep: int = 5) -> Home:

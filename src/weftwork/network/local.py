@@ -168,6 +168,7 @@ class LocalNetwork:
             "pid": os.getpid(),
             "since": int(time.time()),
             "roles": {},
+            "leaving": {},
         }
         if self._process is not None:
             self.facts["roles"]["ledger"] = url

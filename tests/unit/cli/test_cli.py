@@ -107,6 +107,8 @@ def test_version_is_the_package_s(tmp_path: Path) -> None:
     [
         (("status",), 1, "not_found"),
         (("down",), 1, "not_found"),
+        (("leave",), 1, "not_found"),
+        (("leave", "--to", "my friend"), 2, "input"),
         (("epoch",), 1, "not_found"),
         (("trace", "0x12345678"), 1, "not_found"),
         (("verify", "0x12345678"), 1, "not_found"),
