@@ -195,12 +195,12 @@ def _migrate(link: sqlite3.Connection, path: Path | None) -> None:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """The tables of a store, only to be read, while its role runs or after it was killed.
+    """The tables of a store as they are now, only to be read, while its role runs or after it was killed.
 
     ``record``, ``signature``, ``link`` and ``content`` show what is still in the log too; a row that is in
-    both may come twice. Nothing is moved, and the role is not disturbed.
+    both may come twice. Nothing is moved, and the role is not disturbed. All reads see the same moment.
     """
-    link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    link = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5, isolation_level=None)
     found = link.execute("SELECT name FROM sqlite_master WHERE name = 'journal'").fetchall()
     journals = [f"main.{name}" for (name,) in found]
     if log_path(path).exists():
@@ -211,6 +211,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
         parts = [f"SELECT {columns} FROM main.{name}"]  # noqa: S608
         parts += [f"SELECT {values} FROM {journal} WHERE {which}" for journal in journals]  # noqa: S608
         link.execute(f"CREATE TEMP VIEW {name} AS {' UNION ALL '.join(parts)}")
+    link.execute("BEGIN")
+    for journal in journals:  # first the log: what leaves it meanwhile is in the tables by then
+        link.execute(f"SELECT 1 FROM {journal} LIMIT 1").fetchone()  # noqa: S608
+    link.execute("SELECT 1 FROM main.record LIMIT 1").fetchone()
     return link
 
 

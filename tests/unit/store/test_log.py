@@ -157,3 +157,17 @@ def test_two_roles_in_one_file_lose_nothing(tmp_path: Path, monkeypatch: pytest.
             thread.join()
     with Store(path) as again:
         assert again.count() == 600
+
+
+def test_reader_sees_one_moment_whatever_moves_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Store(path) as store:
+        store.add_many(make_request(number) for number in range(5))
+        store.flush()
+        with closing(open_reader(path)) as reader:
+            assert store.count("request") == 5, "all have moved into the tables"
+            store.add(make_request(5))
+            store.flush()
+            assert reader.execute("SELECT count(DISTINCT id) FROM record").fetchone()[0] == 5
+        with closing(open_reader(path)) as reader:
+            assert reader.execute("SELECT count(DISTINCT id) FROM record").fetchone()[0] == 6
