@@ -13,8 +13,8 @@ are synced, keeps them in memory where there is /dev/shm, since the mock has no 
 
 While a peer warms up each of its answers is read: status 200, all words, of a stream its end. While it is
 measured wrk counts each status, and the answers must have the size that they had. Runs are interleaved and
-repeated, the other gateways stopped meanwhile (SIGSTOP), since they share the core; medians are printed and
-written to ``benchmarks/results/gateway.json``.
+repeated, each begins with a second that does not count, and the other gateways are stopped meanwhile (SIGSTOP),
+since they share the core; medians are printed and written to ``benchmarks/results/gateway.json``.
 
 Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
 """
@@ -231,6 +231,7 @@ def measure(peers: list[Peer], rest: str, folder: Path, options: argparse.Namesp
                     for other in others:  # what else runs on the gateways' core must not count
                         signal_peer(other, signal.SIGSTOP)
                     time.sleep(0.2)
+                    run_wrk(rest, peer, *cell, 1, folder)  # what lay idle has its memory back after that
                     found = run_wrk(rest, peer, *cell, options.seconds, folder)
                     peer.samples.setdefault(cell, []).append(found)
                 finally:

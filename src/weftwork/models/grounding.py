@@ -6,7 +6,7 @@ left out, and so is a form that needs one. Which intent, which slots and which o
 model's choice. The same text gives the same schema, byte for byte.
 """
 
-# ruff: noqa: E501 - tables
+# ruff: noqa: E501, SIM905 - tables
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from weftwork.models.occasion import (
     says_fixed_day,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Changes when the same text gives another schema."""
 
 _KINDS: Final = {
@@ -61,14 +61,16 @@ _STRONG: Final = re.compile(
 )
 """Names that can be nothing else."""
 _HEADS: Final = frozenset(
-    {"trading", "trade", "lending", "spending", "spare", "coin", "market", "money", "time", "cash"}
+    "trading trade lending spending spare coin market money time cash stake just".split()
 )
 _TAILS: Final = frozenset(
-    {"wallet", "account", "times", "pool", "market", "funds", "trader", "service", "coin"}
+    "wallet account times pool market funds trader service coin lend stake well".split()
 )
 _TIMED: Final = frozenset(word for word, (kind, _) in TIMES.items() if kind in ("weekday", "unit", "each"))
-_CHUNK: Final = re.compile(r"\S+")
+_CHUNK: Final = re.compile(r"\(?[^\s(]+|\(")
 _EDGE: Final = "\"'`´‘’“”()[]{}<>*_,;:!?…—–-=|/&+~"
+_SUM: Final = re.compile(r"\d*[.,]\d[\d.,]*|\d{3,}")
+"""A number that no name ends with."""
 _SYMBOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 _ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]+")
 _LONG: Final = 80
@@ -306,7 +308,8 @@ def _names(request: str) -> Iterator[str]:
         whole = word + "." if f"{word}. " in request else word
         for other, ends in words[i + 1 : i + 3]:
             tail = other.lower()
-            if not other or tail in STOP or tail in _TIMED or (tail in COMMON and tail not in _TAILS):
+            known = tail not in _TAILS and (tail in STOP or tail in _TIMED or tail in COMMON)
+            if not other or known or _SUM.fullmatch(tail):
                 break
             for tail in _endings(other):
                 yield f"{whole} {tail}"[:_LONG]

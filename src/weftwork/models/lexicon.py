@@ -85,7 +85,7 @@ TIMES: Final[dict[str, tuple[str, str]]] = {
     "whatever": ("all", ""), "anything": ("all", ""), "nobody": ("all", ""), "unlimited": ("unlimited", ""),
 }  # fmt: skip
 ALL: Final = frozenset(
-    "all my max lot rest bit mine our i it 100 any nothing no free zero completely fully entirely complete shut close end finish out off".split()
+    "all my max lot rest bit mine our i it 100 any nothing no free zero 0 completely fully entirely complete shut close closed end finish out off".split()
 )
 COMMON: Final = frozenset(
     """

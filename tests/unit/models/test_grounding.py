@@ -79,6 +79,25 @@ def test_every_sentence_by_hand_can_be_answered_rightly(name: str) -> None:
         assert holds(row["text"], row["intent"]), row["text"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "intent"),
+    [
+        ("let's get the dai borrow on kamino closed", {"token": "DAI", "venue": "kamino", "amount": "all"}),
+        ("eth debt -> 0", {"token": "ETH", "amount": "all"}),
+        ("Make a Stake Wise loan payment of 79 DAI", {"token": "DAI", "venue": "Stake Wise", "amount": "79"}),
+        ("settle all I owe Moon Well in usdc", {"token": "USDC", "venue": "Moon Well", "amount": "all"}),
+    ],
+)
+def test_a_debt_is_closed_and_a_venue_may_have_an_ordinary_word(request_: str, intent: dict) -> None:
+    assert holds(request_, {"intent": "repay", **intent})
+
+
+def test_a_name_stands_behind_a_bracket_and_ends_before_a_number() -> None:
+    approve = {"intent": "approve", "token": "THOGLI", "spender": "dydx", "amount": "0.9"}
+    assert holds("approve(dydx, 0.9 thogli)", approve)
+    assert "jacob 8,555" not in find_candidates("on fridays venmo jacob 8,555 UQP coins").names
+
+
 def test_hardly_any_meaning_of_the_grammar_is_lost() -> None:
     rows = list(generate(77, 4000))
     lost = [text for text, intent in rows if not holds(text, intent)]

@@ -36,11 +36,11 @@ WORLD = (
     "makes me nervous|is what it is]"
 )
 TAIL = (
-    "[|,|,|.|.| -] [the price is whatever it is|make it so|you legend|the sooner the better|whatever it takes|trust me|"
+    "[,|,|.|.| -] [the price is whatever it is|make it so|you legend|the sooner the better|whatever it takes|trust me|"
     "that's an order|be quick about it|no drama|no tricks|easy as that|simple as that|full send|let's roll|let's ride|here we go|wish me luck|"
     "fingers crossed|i dare you|not a moment later|before lunch|before i change my mind|if you would|if you'd be so kind|"
     "when you're ready|at your convenience|like a good bot|as discussed|as per usual|the usual way|nothing fancy|the cheap way|do your thing|"
-    "work your magic|over and out|roger|capisce|comprende|amen|bless|hurry up|come on|go go go|now or never|life is short|"
+    "work your magic|over and out|hurry up|come on|go go go|now or never|life is short|"
     "i can't be bothered to do it myself|and we're done|then we're even|then we're square|i'll check later|i'll be back|see you|"
     "no more no less|not more|not less|to the cent|down to the last cent|i know what i'm doing|it's fine|it's all good]"
 )
@@ -136,7 +136,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
         text = _each_free(text, lambda p: re.sub(rf"\b{old}\b", new, p))
     if s.chance(0.07):
         text = _each_free(text, lambda p: re.sub(r" (?=[a-z])", lambda _: f" {rng.choice(FILLERS)} ", p, count=1) if s.chance(0.4) else p)
-    if s.chance(0.1):
+    if s.chance(0.04):
         often = rng.choice([0.04, 0.08, 0.15])
         text = _each_free(text, lambda p: re.sub(r"([a-z]+) (?=([a-z]+))", lambda m: m[0] + _scatter(m, rng, often), p))
     if s.chance(0.06):
@@ -148,7 +148,7 @@ def finish(s: Slots, text: str, question: bool = False) -> str:
             return re.sub(r"[A-Za-z]{4,}", lambda m: typo(m[0], rng) if rng.random() < rate else m[0], part)
 
         text = _each_free(text, slip)
-        if s.chance(0.12):
+        if s.chance(0.06):
             text = _each_free(text, lambda p: re.sub(r"([a-z]{2,}) (?=([a-z]{2,}))", _glue, p, count=1))
     if s.chance(0.3):
         text = _each_free(text, lambda p: p[:1] + p[1:].replace("'", ""))  # not behind a name: it ends there

@@ -18,7 +18,7 @@ from weftwork.models.grammar.phrase import gerund
 from weftwork.models.grammar.slots import Slots
 from weftwork.models.intent import check_intent
 
-VERSION = 3
+VERSION = 4
 HELD_OUT_SEED = 90_000_001
 """Lines of this seed are never trained on; they judge the model."""
 MACROS: dict[str, str] = {}
@@ -56,9 +56,9 @@ def encode(intent: dict[str, str]) -> str:
     return json.dumps(intent, separators=(",", ":"), ensure_ascii=False)
 
 
-def sentence(rng: random.Random) -> tuple[str, dict[str, str]]:
+def sentence(rng: random.Random, shout: float = 0.01) -> tuple[str, dict[str, str]]:
     """One request and its meaning."""
-    s = Slots(rng, MACROS)
+    s = Slots(rng, MACROS, shout)
     if rng.random() * (sum(_WEIGHTS) + NONE_WEIGHT) < NONE_WEIGHT:
         return _none(s, rng), {"intent": "none"}
     name = rng.choices(_NAMES, _WEIGHTS)[0]
@@ -114,8 +114,8 @@ def _none(s: Slots, rng: random.Random) -> str:
     return noise.finish(s, text) or "hm"
 
 
-def generate(seed: int, n: int) -> Iterator[tuple[str, dict[str, str]]]:
-    """``n`` pairs of sentence and intent."""
+def generate(seed: int, n: int, shout: float = 0.01) -> Iterator[tuple[str, dict[str, str]]]:
+    """``n`` pairs of sentence and intent, a share of them in capitals that ``shout``."""
     rng = random.Random(seed)
     for _ in range(n):
-        yield sentence(rng)
+        yield sentence(rng, shout)

@@ -47,13 +47,14 @@ ORDINAL_WORDS = {
 
 
 class Slots:
-    """One sentence's source of values; ``style`` is ``normal``, ``lower`` or ``upper``."""
+    """One sentence's source of values; ``style`` is ``normal``, ``lower`` or, for a share that ``shout``,
+    ``upper``."""
 
-    def __init__(self, rng: random.Random, macros: dict[str, str]) -> None:
+    def __init__(self, rng: random.Random, macros: dict[str, str], shout: float = 0.01) -> None:
         self.rng = rng
         self.phrase = Phrase(rng, macros)
         pick = rng.random()
-        self.style = "lower" if pick < 0.4 else "upper" if pick < 0.41 else "normal"
+        self.style = "lower" if pick < 0.4 else "upper" if pick < 0.4 + shout else "normal"
 
     def x(self, pattern: str, **slots: str) -> str:
         """Expand a pattern."""

@@ -9,6 +9,8 @@ import random
 from decimal import Decimal
 
 from weftwork.models.grammar.phrase import protect
+from weftwork.models.lexicon import COMMON as ORDINARY
+from weftwork.models.lexicon import STOP
 
 ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
 TENS = ["_", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -221,10 +223,14 @@ def ticker(rng: random.Random, pool: list[str] | None = None) -> tuple[str, str]
 
 
 def _unseen(rng: random.Random) -> tuple[str, str]:
-    if rng.random() < 0.5:
-        symbol = "".join(rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(rng.choice((3, 3, 4, 4, 5))))
-    else:
-        symbol = synth(rng, 2)[:6].upper()
+    symbol = "WHY"
+    while symbol.lower() in STOP or symbol.lower() in ORDINARY:
+        if rng.random() < 0.5:
+            symbol = "".join(
+                rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(rng.choice((3, 3, 4, 4, 5)))
+            )
+        else:
+            symbol = synth(rng, 2)[:6].upper()
     style = rng.random()
     if style < 0.6:
         return symbol, symbol
