@@ -13,8 +13,8 @@ are synced, keeps them in memory where there is /dev/shm, since the mock has no 
 
 While a peer warms up each of its answers is read: status 200, all words, of a stream its end. While it is
 measured wrk counts each status, and the answers must have the size that they had. Runs are interleaved and
-repeated, each begins with a second that does not count, and the other gateways are stopped meanwhile (SIGSTOP),
-since they share the core; medians are printed and written to ``benchmarks/results/gateway.json``.
+repeated, each begins with a second that does not count, and the other gateways are stopped meanwhile
+(SIGSTOP), since they share the core; medians are printed and written to ``benchmarks/results/gateway.json``.
 
 Peers go to ``$XDG_CACHE_HOME/weftwork/peers`` (uv, npm, apt-get download), not into this environment.
 """
