@@ -210,7 +210,8 @@ class Broker(Sender):
                     self._acknowledge(seat, voucher)
                     yield reply
                     return
-                if not paid and self._must_pay(seat, reply.status, signed):
+                owing = self._must_pay(seat, reply.status, signed)
+                if not paid and (owing or (reply.status == 402 and seat.strict and voucher is None)):
                     paid = True
                     continue
                 refusal = refusal_of(seat, reply.status, await reply.json())
