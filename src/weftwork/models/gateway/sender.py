@@ -21,7 +21,8 @@ from weftwork.models.evidence import MAX_TOGETHER
 from weftwork.models.gateway.directory import Seat
 from weftwork.models.gateway.till import Patience, Till
 from weftwork.models.gateway.work import Ask, refusal_of
-from weftwork.records import Domains, Signed
+from weftwork.models.sealer import Sealer
+from weftwork.records import Domains, Request, Signed
 from weftwork.store import Store
 from weftwork.wire.client import Client, Reply
 from weftwork.wire.sse import Parser
@@ -56,7 +57,7 @@ class Sender(Till):
         self._clock = clock
         self._late = late
         self._waiting: dict[Seat, list[Row]] = {}
-        self._unsealed: list[tuple[Ask, asyncio.Future[None]]] = []
+        self._sealer = Sealer(account, self._domain)
         self._sending: set[asyncio.Task[None]] = set()
 
     def seal(self, asks: Sequence[Ask]) -> None:
@@ -67,34 +68,19 @@ class Sender(Till):
         names = [ask.id for ask in fresh]
         signatures = sign_batch(self.account.sign_hash, self._domain.separator, names)
         for ask, signature in zip(fresh, signatures, strict=True):
-            ask.signed = Signed(ask.record, signature)
-            self.store.add(ask.signed)
-            self.store.put_content(ask.record.content, ask.salt, ask.content, hashed=True)
+            self._record(ask, Signed(ask.record, signature))
 
     async def sealed(self, ask: Ask) -> None:
         """Returns once a request that travels alone is signed, by one signature with others of this turn."""
         if ask.signed is not None or not ask.seat.together:
             self.seal((ask,))
-            return
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        if not self._unsealed:
-            loop.call_soon(self._seal_all)
-        self._unsealed.append((ask, future))
-        await future
+        else:
+            self._record(ask, await self._sealer.seal(ask.record))
 
-    def _seal_all(self) -> None:
-        rows = [row for row in self._unsealed if not row[1].done()]
-        self._unsealed = []
-        for start in range(0, len(rows), MAX_TOGETHER):
-            part = rows[start : start + MAX_TOGETHER]
-            try:
-                self.seal([ask for ask, _ in part])
-            except Exception as error:  # whoever waits is told
-                _refuse([Row(ask, future, 0.0) for ask, future in part], error)
-            else:
-                for _, future in part:
-                    future.set_result(None)
+    def _record(self, ask: Ask, signed: Signed[Request]) -> None:
+        ask.signed = signed
+        self.store.add(signed)
+        self.store.put_content(ask.record.content, ask.salt, ask.content, hashed=True)
 
     def _voucher(self, seat: Seat) -> Signed[Any] | None:
         """The voucher that rides on a request: over all that is owed, but not on each of many a second."""
