@@ -21,6 +21,7 @@ from weftwork.ledger.deployment_compute import find_compute
 from weftwork.models.channel import ChannelBook
 from weftwork.models.voucher import CLAIMS_AT_ONCE, VoucherClaim
 from weftwork.network.bank import LedgerChannels
+from weftwork.network.enrol import derive_payer
 from weftwork.spec.job import Status
 from weftwork.spec.market import BidState, LeaseState
 from weftwork.units import BPS
@@ -176,13 +177,10 @@ def take_purses(
 
 def read_payers(ledger: Ledger, account: Account, store: Store) -> Iterator[Account]:
     """The payers' keys that a validator made and that can still pay for a transaction."""
-    from weftwork.closing.chance import derive_secret
-    from weftwork.ledger import Account
-
     made = range(1, int(store.state("payer_keys", 0)) + 1)
     least = 21_000 * ledger.fee_cap()
     for start in range(0, len(made), _AT_ONCE):
-        keys = [Account.from_key(derive_secret(account, b"payer", n)) for n in made[start : start + _AT_ONCE]]
+        keys = [derive_payer(account, number) for number in made[start : start + _AT_ONCE]]
         asked = [("eth_getBalance", [key.address, "latest"]) for key in keys]
         for key, answer in zip(keys, ledger.batch(asked), strict=True):
             if isinstance(answer, Exception):

@@ -6,6 +6,7 @@ Every step looks first whether it is done, so that a role that starts again afte
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +77,27 @@ def _fund(ledger: Ledger, contracts: Contracts, funder: Account, address: str, c
         token.send(funder, "transfer", address, missing)
 
 
-def find_agent(ledger: Ledger, contracts: Contracts, owner: str) -> int | None:
-    """The newest agent that was registered by ``owner`` and is still its own; None if there is none."""
+def own_agents(ledger: Ledger, contracts: Contracts, owner: str) -> Iterator[int]:
+    """The agents that were registered by ``owner`` and are still its own, newest first; raises
+    LedgerError."""
     identity = contracts.at(ledger, "identity")
     for event in reversed(identity.events("Registered", owner=owner)):
         agent = int(event.args["agentId"])
         if identity.call("ownerOf", agent) == owner:
-            return agent
-    return None
+            yield agent
+
+
+def find_agent(ledger: Ledger, contracts: Contracts, owner: str) -> int | None:
+    """The newest of :func:`own_agents`; None if there is none."""
+    return next(own_agents(ledger, contracts, owner), None)
+
+
+def derive_payer(account: Account, number: int) -> Account:
+    """A validator's payer key of that number, from 1 on: derived from its own key, so never lost."""
+    from weftwork.closing.chance import derive_secret
+    from weftwork.ledger import Account
+
+    return Account.from_key(derive_secret(account, b"payer", number))
 
 
 def enrol_agent(ledger: Ledger, contracts: Contracts, account: Account, uri: str) -> int:

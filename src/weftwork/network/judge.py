@@ -18,7 +18,7 @@ from weftwork.models.registration import Registration
 from weftwork.models.subnet.port import Subnet, Worker
 from weftwork.models.validator import Peer, Validator
 from weftwork.network.discovery import read_agents, read_neurons
-from weftwork.network.enrol import Place, enrol_neuron, fund, open_channel
+from weftwork.network.enrol import Place, derive_payer, enrol_neuron, fund, open_channel
 from weftwork.network.role import Site, binding
 from weftwork.units import WAD
 from weftwork.wire.client import Client as HttpClient
@@ -179,13 +179,10 @@ class ValidatorRole:
         return told
 
     def _open_door(self, url: str, gateway: str) -> Client:
-        from weftwork.closing.chance import derive_secret
-        from weftwork.ledger import Account
-
         site = self.site
         self._keys += 1
         site.store.set_state("payer_keys", self._keys)
-        payer = Account.from_key(derive_secret(site.account, b"payer", self._keys))
+        payer = derive_payer(site.account, self._keys)
         fund(site.ledger, site.contracts, site.account, payer.address, coins=self._purse, gas=WAD // 10)
         open_channel(site.ledger, site.contracts, payer, gateway, self._purse)
         return Client(

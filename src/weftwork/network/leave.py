@@ -25,6 +25,7 @@ from weftwork.network.dues import (
     take_pay,
     take_purses,
 )
+from weftwork.network.enrol import own_agents
 from weftwork.spec.quorum import accepts_closing
 from weftwork.store import Store
 
@@ -60,11 +61,8 @@ class Vote:
 
 
 def find_agents(ledger: Ledger, contracts: Contracts, owner: str) -> list[int]:
-    """The agents that were registered by ``owner`` and are still its own, oldest first; raises
-    LedgerError."""
-    identity = contracts.at(ledger, "identity")
-    made = [int(event.args["agentId"]) for event in identity.events("Registered", owner=owner)]
-    return [agent for agent in made if identity.call("ownerOf", agent) == owner]
+    """All of :func:`~weftwork.network.enrol.own_agents`, oldest first; raises LedgerError."""
+    return list(own_agents(ledger, contracts, owner))[::-1]
 
 
 def find_stands(ledger: Ledger, contracts: Contracts, account: str) -> list[Stand]:
