@@ -106,6 +106,12 @@ async def open_street(
         yield street
 
 
+async def wait_jobs(miner: Miner, count: int) -> None:
+    """Returns once a miner works on so many orders."""
+    while len(miner._jobs) < count:  # noqa: ASYNC110 - the miner tells nobody
+        await asyncio.sleep(0.01)
+
+
 def words(reply: Any) -> str:
     assert reply.status == 200, reply.body
     return str(reply.body["choices"][0]["message"]["content"])
@@ -245,8 +251,7 @@ async def test_callers_who_go_away_together_stop_their_message() -> None:
         miner = street.miners[0]
         miner.engine._pace = gate.wait  # type: ignore[attr-defined]
         task = asyncio.gather(*(street.ask(f"question {i}") for i in range(6)))
-        while len(miner._jobs) < 6:  # noqa: ASYNC110 - the miner tells nobody
-            await asyncio.sleep(0.01)
+        await wait_jobs(miner, 6)
         task.cancel()
         while miner._jobs:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -259,8 +264,7 @@ async def test_a_gateway_that_stops_waits_for_no_miner() -> None:
         miner = street.miners[0]
         miner.engine._pace = asyncio.Event().wait  # type: ignore[attr-defined]
         tasks = [asyncio.ensure_future(street.ask(f"question {i}")) for i in range(6)]
-        while len(miner._jobs) < 6:  # noqa: ASYNC110 - the miner tells nobody
-            await asyncio.sleep(0.01)
+        await wait_jobs(miner, 6)
         async with asyncio.timeout(10):
             await street.gateway.broker.close(street.gateway.directory.seats())
         for task in tasks:
@@ -439,8 +443,7 @@ async def test_an_order_that_is_cancelled_twice_does_not_hold_up_its_message() -
         miner.engine._pace = gate.wait  # type: ignore[attr-defined]
         orders = [payer.order(chat(f"q{i}")) for i in range(3)]
         task = asyncio.ensure_future(post_all(payer, orders))
-        while len(miner._jobs) < 3:  # noqa: ASYNC110 - the miner tells nobody
-            await asyncio.sleep(0.01)
+        await wait_jobs(miner, 3)
         first = next(iter(miner._jobs.values()))
         first.cancel()
         first.cancel()
@@ -482,8 +485,7 @@ async def test_whoever_hangs_up_on_a_message_stops_its_work() -> None:
         miner.engine._pace = gate.wait  # type: ignore[attr-defined]
         orders = [payer.order(chat(f"q{i}")) for i in range(5)]
         task = asyncio.ensure_future(post_all(payer, orders))
-        while len(miner._jobs) < 5:  # noqa: ASYNC110 - the miner tells nobody
-            await asyncio.sleep(0.01)
+        await wait_jobs(miner, 5)
         task.cancel()
         while miner._jobs:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
